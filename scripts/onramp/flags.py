@@ -1,0 +1,66 @@
+"""Data-quality bits, once (JWST science calibration pipeline, "Data Quality Flags")."""
+
+import numpy as np
+
+GOOD = 0
+DO_NOT_USE = 1 << 0
+SATURATED = 1 << 1
+JUMP_DET = 1 << 2
+DROPOUT = 1 << 3
+OUTLIER = 1 << 4
+PERSISTENCE = 1 << 5
+AD_FLOOR = 1 << 6
+CHARGELOSS = 1 << 7
+RESERVED = 1 << 8
+NON_SCIENCE = 1 << 9
+DEAD = 1 << 10
+HOT = 1 << 11
+WARM = 1 << 12
+LOW_QE = 1 << 13
+RC = 1 << 14
+TELEGRAPH = 1 << 15
+NONLINEAR = 1 << 16
+BAD_REF_PIXEL = 1 << 17
+NO_FLAT_FIELD = 1 << 18
+NO_GAIN_VALUE = 1 << 19
+NO_LIN_CORR = 1 << 20
+NO_SAT_CHECK = 1 << 21
+UNRELIABLE_BIAS = 1 << 22
+UNRELIABLE_DARK = 1 << 23
+UNRELIABLE_SLOPE = 1 << 24
+UNRELIABLE_FLAT = 1 << 25
+OPEN = 1 << 26
+ADJ_OPEN = 1 << 27
+FLUX_ESTIMATED = 1 << 28
+MSA_FAILED_OPEN = 1 << 29
+OTHER_BAD_PIXEL = 1 << 30
+REFERENCE_PIXEL = 1 << 31
+
+PIXEL = {name: bit for name, bit in list(globals().items()) if isinstance(bit, int)}
+"""Every flag by the mnemonic that DQ_DEF tables of reference files use."""
+
+def translate(dq, definition):
+    """
+    Translate a reference file's data quality to the standard bits.
+
+    Parameters
+    ----------
+    dq : (..., ny, nx) integer
+        Data quality as stored in the reference file.
+    definition : iterable of (int, str), or None
+        The value and the mnemonic of each row of the file's DQ_DEF table; unknown mnemonics are
+        dropped. With None or nothing in it, `dq` already holds standard bits.
+
+    Returns
+    -------
+    (..., ny, nx) uint32
+    """
+    dq = np.asarray(dq).astype(np.uint32)
+    if not definition:
+        return dq
+    standard = np.zeros_like(dq)
+    for value, name in definition:
+        bit = PIXEL.get(name.strip())
+        if bit:
+            standard[(dq & np.uint32(value)) != 0] |= np.uint32(bit)
+    return standard
