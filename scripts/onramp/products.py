@@ -1,0 +1,217 @@
+"""
+Products as FITS files that appear complete or not at all, or as arrays in memory.
+
+Both take bands of rows in any order from several threads. A file is written under another name
+beside its final one and renamed when it is complete and synced.
+"""
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+
+from onramp.errors import OutputError
+
+BLOCK = 2880
+_UNSIGNED_OFFSET = {np.dtype(np.uint16): 1 << 15, np.dtype(np.uint32): 1 << 31}
+
+
+class Extension(NamedTuple):
+    """An image extension to be filled."""
+
+    name: str
+    shape: tuple
+    dtype: np.dtype
+    header: fits.Header | None = None
+    """Keywords beside those that describe the array."""
+
+
+class RawExtension(NamedTuple):
+    """An extension copied as it is: header and data, padded to whole blocks."""
+
+    name: str
+    content: bytes
+
+
+class Product:
+    """
+    A product in memory.
+
+    Parameters
+    ----------
+    primary : fits.Header
+    extensions : list of Extension or RawExtension
+    """
+
+    def __init__(self, primary, extensions):
+        self.header = primary
+        self.arrays = {
+            e.name: np.zeros(e.shape, e.dtype) for e in extensions if isinstance(e, Extension)
+        }
+
+    def write_rows(self, name, first_row, band):
+        """
+        Store a band.
+
+        Parameters
+        ----------
+        name : str
+            Extension.
+        first_row : int
+        band : (..., nrows, nx) array
+        """
+        self.arrays[name][..., first_row : first_row + band.shape[-2], :] = band
+
+    def finish(self):
+        """Nothing is left to do in memory."""
+
+    def discard(self):
+        """Forget the arrays."""
+        self.arrays.clear()
+
+    def __getattr__(self, name):
+        arrays = self.__dict__.get("arrays", {})
+        if name.upper() in arrays:
+            return arrays[name.upper()]
+        raise AttributeError(f"the product has no extension '{name}'; it has {', '.join(arrays)}")
+
+
+class ProductFile:
+    """
+    A product on disk, filled band by band.
+
+    Parameters
+    ----------
+    path : Path
+        Final name.
+    primary : fits.Header
+        Values may change until `finish`, the number of cards may not.
+    extensions : list of Extension or RawExtension
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be made or the disk is full.
+    """
+
+    def __init__(self, path, primary, extensions):
+        self.path = Path(path)
+        self.header = primary
+        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._extensions = {}
+        self._lock = threading.Lock()
+        self._file = None
+        with self._explained():
+            self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+            size = self._lay_out(extensions)
+            os.posix_fallocate(self._file, 0, size)
+
+    @contextlib.contextmanager
+    def _explained(self):
+        try:
+            yield
+        except OSError as error:
+            self.discard()
+            raise OutputError(
+                f"{self.path}: cannot be written: {error.strerror}; free space or choose another "
+                "output_dir"
+            ) from error
+
+    def _lay_out(self, extensions):
+        primary = _header_bytes(self.header)
+        self._primary_size = len(primary)
+        os.pwrite(self._file, primary, 0)
+        offset = len(primary)
+        for extension in extensions:
+            if isinstance(extension, RawExtension):
+                os.pwrite(self._file, extension.content, offset)
+                offset += len(extension.content)
+                continue
+            header = _header_bytes(_image_header(extension))
+            os.pwrite(self._file, header, offset)
+            offset += len(header)
+            self._extensions[extension.name] = offset, extension
+            size = int(np.prod(extension.shape)) * np.dtype(extension.dtype).itemsize
+            offset += -(-size // BLOCK) * BLOCK
+        return offset
+
+    def write_rows(self, name, first_row, band):
+        """Store a band; see `Product.write_rows`."""
+        offset, extension = self._extensions[name]
+        *leading, ny, nx = extension.shape
+        dtype = np.dtype(extension.dtype)
+        planes = _big_endian(band, dtype).reshape(-1, band.shape[-2], nx)
+        with self._explained():
+            for n, plane in enumerate(planes):
+                start = offset + ((n * ny) + first_row) * nx * dtype.itemsize
+                _write_all(self._file, plane.data.cast("B"), start)
+
+    def finish(self):
+        """Write the primary header's last state, sync, and give the file its name."""
+        primary = _header_bytes(self.header)
+        if len(primary) != self._primary_size:
+            raise AssertionError("the primary header grew after the file was laid out")
+        with self._explained():
+            os.pwrite(self._file, primary, 0)
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = None
+            os.replace(self._part, self.path)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def discard(self):
+        """Remove what has been written."""
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+            with contextlib.suppress(FileNotFoundError):
+                self._part.unlink()
+
+
+def _write_all(file, content, offset):
+    while content:
+        written = os.pwrite(file, content, offset)
+        content = content[written:]
+        offset += written
+
+
+def _header_bytes(header):
+    return header.tostring(sep="", endcard=True, padding=True).encode("ascii")
+
+
+def _image_header(extension):
+    dtype = np.dtype(extension.dtype)
+    bits = {np.dtype(np.uint8): 8, np.dtype(np.float32): -32}
+    bits |= {np.dtype(np.uint16): 16, np.dtype(np.uint32): 32}
+    header = fits.Header()
+    header["XTENSION"] = ("IMAGE", "Image extension")
+    header["BITPIX"] = (bits[dtype], "array data type")
+    header["NAXIS"] = (len(extension.shape), "number of array dimensions")
+    for n, length in enumerate(reversed(extension.shape), start=1):
+        header[f"NAXIS{n}"] = length
+    header["PCOUNT"] = (0, "number of parameters")
+    header["GCOUNT"] = (1, "number of groups")
+    if dtype in _UNSIGNED_OFFSET:
+        header["BSCALE"] = 1
+        header["BZERO"] = _UNSIGNED_OFFSET[dtype]
+    header["EXTNAME"] = (extension.name, "extension name")
+    if extension.header is not None:
+        header.extend(extension.header, bottom=True)
+    header["EXTVER"] = (1, "extension value")
+    return header
+
+
+def _big_endian(band, dtype):
+    band = np.ascontiguousarray(band, dtype)
+    if dtype in _UNSIGNED_OFFSET:
+        band = band ^ dtype.type(_UNSIGNED_OFFSET[dtype])
+    return band.astype(dtype.newbyteorder(">"), copy=False) if dtype.itemsize > 1 else band

@@ -1,0 +1,89 @@
+"""Dark subtraction: the dark reference matched to the exposure's read pattern."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Readout(NamedTuple):
+    """How groups are made of frames."""
+
+    ngroups: int
+    nframes: int
+    groupgap: int
+
+    @property
+    def frames(self) -> int:
+        """Frames from the start of the first group to the end of the last."""
+        return self.ngroups * self.nframes + (self.ngroups - 1) * self.groupgap
+
+
+def usable(science: Readout, dark: Readout) -> bool:
+    """Return whether the dark samples at least as finely as the exposure."""
+    return dark.nframes <= science.nframes and dark.groupgap <= science.groupgap
+
+
+def groups_needed(science: Readout, dark: Readout) -> int:
+    """Return how many of the dark's own groups the exposure reaches into."""
+    if _same_pattern(science, dark):
+        return min(science.ngroups, dark.ngroups)
+    return min(science.frames, dark.ngroups)
+
+
+def _same_pattern(science, dark):
+    return (science.nframes, science.groupgap) == (dark.nframes, dark.groupgap)
+
+
+def match_readout(dark_signal, science: Readout, dark: Readout):
+    """
+    Average (or extrapolate) the dark's groups to those of the exposure.
+
+    Parameters
+    ----------
+    dark_signal : (n, ny, nx) float32
+        The dark's first `groups_needed` groups [DN], all of them if it is too short.
+    science, dark : Readout
+
+    Returns
+    -------
+    (ngroups, ny, nx) float32 or float64
+        Dark signal of each group of the exposure; NaN is taken as 0.
+    """
+    if science.frames > dark.frames:
+        missing = science.frames - dark.frames + dark.groupgap
+        dark_signal = _extrapolate(dark_signal, -(-missing // (dark.nframes + dark.groupgap)))
+    dark_signal = np.nan_to_num(dark_signal, nan=0.0, posinf=None, neginf=None)
+    if _same_pattern(science, dark):
+        return dark_signal[: science.ngroups]
+    groups = np.empty((science.ngroups, *dark_signal.shape[1:]), np.float32)
+    for g in range(science.ngroups):
+        start = g * (science.nframes + science.groupgap)
+        if science.nframes == 1:
+            groups[g] = dark_signal[start]
+        else:
+            groups[g] = dark_signal[start : start + science.nframes].mean(axis=0)
+    return groups
+
+
+def _extrapolate(dark_signal, missing):
+    """Continue the dark along its last difference."""
+    if len(dark_signal) == 1:
+        rate = np.zeros_like(dark_signal[0])
+    else:
+        rate = dark_signal[-1] - dark_signal[-2]
+    steps = np.arange(1, missing + 1, dtype=np.float64)[:, None, None]
+    return np.concatenate((dark_signal, steps * rate + dark_signal[-1]))
+
+
+def subtract_dark(data, dark_signal):
+    """
+    Subtract the dark, in place.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, ny, nx) float32
+        Signal [DN].
+    dark_signal : (ngroups, ny, nx) float32 or float64
+        From `match_readout` [DN].
+    """
+    np.subtract(data, dark_signal, out=data, casting="same_kind")

@@ -1,0 +1,125 @@
+"""Correction of the detector's non-linear response by a polynomial for each pixel."""
+
+import numpy as np
+
+from onramp.flags import NO_LIN_CORR, SATURATED
+from onramp.kernels import kernel
+
+
+def prepare_coefficients(coefficients, dq, pixeldq):
+    """
+    Replace unusable polynomials by the identity.
+
+    Parameters
+    ----------
+    coefficients : (ncoefficients, ny, nx) float32
+        In ascending powers; changed in place.
+    dq, pixeldq : (ny, nx) uint32
+        Data quality of the reference and of the exposure.
+
+    Returns
+    -------
+    (ny, nx) uint32
+        `pixeldq` with the reference's flags, and NO_LIN_CORR where the polynomial is unusable.
+    """
+    flagged = (dq & NO_LIN_CORR) != 0
+    _use_identity(coefficients, flagged)
+    unusable = np.isnan(coefficients).any(axis=0) | (coefficients[1] == 0)
+    _use_identity(coefficients, unusable)
+    return pixeldq | dq | np.where(unusable, np.uint32(NO_LIN_CORR), np.uint32(0))
+
+
+def _use_identity(coefficients, pixels):
+    if pixels.any():
+        coefficients[:, pixels] = 0.0
+        coefficients[1, pixels] = 1.0
+
+
+@kernel
+def correct(data, groupdq, coefficients):
+    """
+    Apply the polynomials to every sample that is not saturated, in place.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, ny, nx) float32
+        Signal [DN].
+    groupdq : (nints, ngroups, ny, nx) uint8
+    coefficients : (ncoefficients, ny, nx) float32
+    """
+    nints, ngroups, ny, nx = data.shape
+    order = coefficients.shape[0] - 1
+    linear = np.empty(nx, np.float32)
+    for i in range(nints):
+        for g in range(ngroups):
+            for y in range(ny):
+                samples, flags = data[i, g, y], groupdq[i, g, y]
+                highest = coefficients[order, y]
+                for x in range(nx):
+                    linear[x] = highest[x] * samples[x]
+                for n in range(order - 1, 0, -1):
+                    power = coefficients[n, y]
+                    for x in range(nx):
+                        linear[x] = (linear[x] + power[x]) * samples[x]
+                constant = coefficients[0, y]
+                for x in range(nx):
+                    saturated = (flags[x] & SATURATED) != 0
+                    samples[x] = samples[x] if saturated else linear[x] + constant[x]
+
+
+@kernel
+def _polynomial(value, coefficients, y, x):
+    order = coefficients.shape[0] - 1
+    result = coefficients[order, y, x] * value
+    for n in range(order - 1, 0, -1):
+        result = (result + coefficients[n, y, x]) * value
+    return result + coefficients[0, y, x]
+
+
+@kernel
+def correct_frames(data, groupdq, coefficients, inverse, nframes):
+    """
+    Linearise frame-averaged groups frame by frame, in place.
+
+    The frames within a group are reconstructed from the ramp's mean rate with the inverse
+    polynomial, shifted to the group's value, linearised one by one and averaged.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, ny, nx) float32
+        Signal [DN]; at least two groups.
+    groupdq : (nints, ngroups, ny, nx) uint8
+    coefficients, inverse : (ncoefficients, ny, nx) float32
+    nframes : int
+    """
+    nints, ngroups, ny, nx = data.shape
+    middle = (nframes + 1) / 2.0
+    frames = np.empty(nframes)
+    for i in range(nints):
+        for y in range(ny):
+            for x in range(nx):
+                unsaturated = 0
+                for g in range(ngroups):
+                    unsaturated += (groupdq[i, g, y, x] & SATURATED) == 0
+                last = max(unsaturated - 1, 2) - 1
+                start = _sample(data[i, 0, y, x], groupdq[i, 0, y, x], coefficients, y, x)
+                end = _sample(data[i, last, y, x], groupdq[i, last, y, x], coefficients, y, x)
+                rate = np.float64(end - start) / np.float64(last * nframes)
+                for g in range(ngroups):
+                    if groupdq[i, g, y, x] & SATURATED:
+                        continue
+                    mean = 0.0
+                    for f in range(nframes):
+                        frame = np.float64(start) + rate * (g * nframes + f + 1.0 - middle)
+                        frames[f] = _polynomial(frame, inverse, y, x)
+                        mean += frames[f]
+                    offset = np.float64(data[i, g, y, x]) - mean / nframes
+                    mean = 0.0
+                    for f in range(nframes):
+                        mean += _polynomial(frames[f] + offset, coefficients, y, x)
+                    data[i, g, y, x] = np.float32(mean / nframes)
+
+
+@kernel
+def _sample(value, flags, coefficients, y, x):
+    return value if flags & SATURATED else _polynomial(value, coefficients, y, x)
