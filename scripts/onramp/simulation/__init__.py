@@ -1,0 +1,1 @@
+"""Parts of the simulator: observing modes, detectors, scenes, readout, files and score."""
