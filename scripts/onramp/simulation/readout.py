@@ -51,7 +51,7 @@ def ramps(rng, mode, detector, light, hits):
                     zero[integration, rows] = _convert(rng, band, first + offset, 1)
                 sci[integration, group, rows] = _convert(rng, band, signal + offset, mode.nframes)
     if mode.dense_flags:
-        _disturb(rng, sci)
+        _disturb(rng, sci, detector.border)
     return sci, zero
 
 
@@ -161,16 +161,17 @@ def _one_over_f(rng, shape, length):
     return (noise * padded / (2 * np.sqrt(np.sum(1 / frequencies)))).astype(np.float32)
 
 
-def _disturb(rng, sci):
-    """Spoil many samples in place: floors, saturated tails, upward and downward steps."""
+def _disturb(rng, sci, border):
+    """Spoil many samples in place, but no reference pixel's: floors, saturated tails, steps."""
     nints, ngroups, ny, nx = sci.shape
+    shape = ny, nx
     for integration in range(nints):
-        first = rng.integers(0, ngroups, (ny, nx))
-        saturated = rng.random((ny, nx)) < 0.1
-        step = np.where(rng.random((ny, nx)) < 0.15, rng.normal(0, 400, (ny, nx)), 0.0)
-        step_group = rng.integers(0, ngroups, (ny, nx))
+        start = rng.integers(0, ngroups, shape)
+        saturated = (rng.random(shape) < 0.02) & ~border
+        step = np.where(rng.random(shape) < 0.1, rng.normal(0, 300, shape), 0.0) * ~border
+        step_start = rng.integers(0, ngroups, shape)
         for group in range(ngroups):
-            plane = sci[integration, group] + step * (step_group <= group)
-            plane[saturated & (first <= group)] = CONVERTER_LIMIT
-            plane[rng.random((ny, nx)) < 0.02] = 0
+            plane = sci[integration, group] + step * (step_start <= group)
+            plane[saturated & (start <= group)] = CONVERTER_LIMIT
+            plane[(rng.random(shape) < 0.02) & ~border] = 0
             sci[integration, group] = np.clip(np.rint(plane), 0, CONVERTER_LIMIT)

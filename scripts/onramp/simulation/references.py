@@ -10,24 +10,23 @@ from onramp.simulation import detector as detectors
 from onramp.simulation.detector import INVERSE_DEGREE, LINEARITY, LINEARITY_SCALE_DN
 from onramp.simulation.headers import dq_definitions, instrument_cards, subarray_cards
 
-MASK_FLAGS = [
-    "DO_NOT_USE",
-    "DEAD",
-    "HOT",
-    "WARM",
-    "LOW_QE",
-    "BAD_REF_PIXEL",
-    "OTHER_BAD_PIXEL",
-    "REFERENCE_PIXEL",
-]
 FLAGS = {
-    "mask": MASK_FLAGS,
+    "mask": [
+        "DO_NOT_USE",
+        "DEAD",
+        "HOT",
+        "WARM",
+        "LOW_QE",
+        "BAD_REF_PIXEL",
+        "OTHER_BAD_PIXEL",
+        "REFERENCE_PIXEL",
+    ],
     "saturation": ["DO_NOT_USE", "NO_SAT_CHECK", "SATURATED_EARLY"],
     "superbias": ["DO_NOT_USE", "UNRELIABLE_BIAS"],
     "linearity": ["NO_LIN_CORR", "DO_NOT_USE", "NONLINEAR"],
     "dark": ["DO_NOT_USE", "WARM", "HOT", "UNRELIABLE_SLOPE", "UNRELIABLE_DARK"],
 }
-"""Names of each type's flags in the order of their bits, which are not the standard bits."""
+"""Names of each type's flags in the order of their bits, which are not the standard ones."""
 
 MODELS = {
     "mask": "MaskModel",

@@ -31,8 +31,10 @@ def light(rng, mode, detector):
 def _stars(rng, mode, shape, full_rate):
     """Stars from faint to saturated in the first groups, Moffat profiles of 2.5 pixels FWHM."""
     ny, nx = shape
-    count = max(4, round(mode.sources_per_megapixel * ny * nx / 2**20))
-    peaks = full_rate * np.geomspace(3e-4, 6.0, count)
+    count = round(mode.sources_per_megapixel * ny * nx / 2**20)
+    if mode.sources_per_megapixel > 0:
+        count = max(4, count)
+    peaks = full_rate * np.geomspace(3e-4, 25.0, count)
     alpha = 2.5 / (2 * np.sqrt(2 ** (1 / 2.5) - 1))
     rate = np.zeros(shape)
     for peak, y, x in zip(peaks, rng.uniform(0, ny, count), rng.uniform(0, nx, count), strict=True):

@@ -43,8 +43,16 @@ def _with_significance(mode, light, detector, hits):
     table = np.zeros(len(hits), [*hits.dtype.descr, ("significance", "f4")])
     for column in hits.dtype.names:
         table[column] = hits[column]
-    table["significance"] = hits["electrons"] / noise
+    table["significance"] = hits["electrons"] * _largest_step(mode, hits) / noise
     return table
+
+
+def _largest_step(mode, hits):
+    """Fraction of each hit's charge in the larger of the group differences that share it."""
+    place = hits["frame"] % (mode.nframes + mode.groupgap)
+    first = np.where(place < mode.nframes, 1 - place / mode.nframes, 1.0)
+    second = np.where(hits["group"] < mode.ngroups - 1, 1 - first, 0.0)
+    return np.maximum(first, second)
 
 
 def score(rate_path, truth_path):
@@ -79,7 +87,7 @@ def score(rate_path, truth_path):
     use = good & ~spoilt & np.isfinite(sci) & (err > 0)
     pull = ((sci - expected) / np.where(err > 0, err, 1))[use]
     bright = use & (expected > BRIGHT_SIGMA * err)
-    ratio = (sci / np.where(expected > 0, expected, 1))[bright] - 1
+    ratio = sci[bright] / np.broadcast_to(expected, sci.shape)[bright] - 1
     return {
         "pixels": int(np.count_nonzero(use)),
         "pull_median": _median(pull),

@@ -199,7 +199,7 @@ def _science_cards(mode, mjd):
         ("PC2_2", 1.0, "linear transformation matrix element"),
         ("V2_REF", 0.0, "[arcsec] Telescope V2 coord of reference point"),
         ("V3_REF", 0.0, "[arcsec] Telescope V3 coord of reference point"),
-        ("VPARITY", -1, "Relative sense of rotation between Ideal xy and V2V3"),
+        ("VPARITY", -1, "Sense of rotation between Ideal xy and V2V3"),
         ("V3I_YANG", 0.0, "[deg] Angle from V3 axis to Ideal y axis"),
         ("RA_REF", 80.0, "[deg] Right ascension of the reference point"),
         ("DEC_REF", -69.5, "[deg] Declination of the reference point"),
