@@ -45,7 +45,7 @@ def sort_columns(block, network):
 
     Parameters
     ----------
-    block : (nvalues, ncolumns) float32
+    block : (nvalues, ncolumns) float32 or float64
         No NaN in any column whose order matters.
     network : (ncomparators, 2) int64
         From `sorting_network`.

@@ -299,7 +299,7 @@ def _load_row(data, groupdq, gain, y, iterative, block, doubtful):
 def _screen_row(block, variance, iterative, nframes, rejection, doubtful):
     """Mark the pixels of a sorted row that might hold a jump: the others certainly do not."""
     last = block.shape[0] - 1
-    kept = last if iterative and last >= 3 else last + 1
+    kept = last if iterative and last != 2 else last + 1
     upper = block[kept // 2]
     lower = block[kept // 2 - 1 + kept % 2]
     limit = np.float32(rejection * rejection) * (np.float32(1.0) - NEAR_THRESHOLD)

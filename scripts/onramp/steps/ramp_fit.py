@@ -214,12 +214,12 @@ def _add_median_row(data, i, y, network, block, timing, median):
         now, before = data[i, k + 1, y], data[i, k, y]
         target = block[k]
         for x in range(median.size):
-            target[x] = now[x] - before[x]
+            target[x] = np.float64(now[x]) - np.float64(before[x])
     sort_columns(block, network)
     upper = block[ndiffs // 2]
     lower = block[ndiffs // 2 - 1 + ndiffs % 2]
     for x in range(median.size):
-        median[x] += 0.5 * (np.float64(lower[x]) + np.float64(upper[x])) / timing.group
+        median[x] += 0.5 * (lower[x] + upper[x]) / timing.group
 
 
 @kernel
@@ -581,7 +581,7 @@ def _fit_band(
     good = np.zeros(nx, np.bool_)
     total = np.empty((3, nx))
     row_work = (
-        np.empty((max(ngroups - 1, 1), nx), np.float32),
+        np.empty((max(ngroups - 1, 1), nx)),
         np.empty(nx),
         np.empty(nx),
         np.empty(nx, np.int64),

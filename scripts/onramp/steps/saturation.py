@@ -43,7 +43,7 @@ def flag_saturation(data, groupdq, threshold, unchecked, bias, n_pix_grow_sat, n
 
     Parameters
     ----------
-    data : (nints, ngroups, ny, nx) float32
+    data : (nints, ngroups, ny, nx) uint16 or float32
         Raw signal [DN].
     groupdq : (nints, ngroups, ny, nx) uint8
     threshold, unchecked : (ny, nx) float32, bool
@@ -108,10 +108,10 @@ def _flag_groups(data, groupdq, threshold, reach):
             mask = seen[y]
             fresh = np.uint8(0)
             for x in range(nx):
-                full = np.uint8(samples[x] >= limits[x]) & (np.uint8(1) ^ mask[x])
+                full = np.uint8(np.float32(samples[x]) >= limits[x]) & (np.uint8(1) ^ mask[x])
                 mask[x] |= full
                 fresh |= full
-                floor = np.uint8(samples[x] <= np.float32(0.0))
+                floor = np.uint8(samples[x] <= 0)
                 flags[x] |= floor * np.uint8(AD_FLOOR | DO_NOT_USE)
             new |= fresh != 0
         if new:
@@ -155,7 +155,8 @@ def _flag_second(data, groupdq, threshold, bias, nframes):
         for x in range(nx):
             if not groupdq[2, y, x] & SATURATED or groupdq[1, y, x] & SATURATED:
                 continue
-            first, second, limit = data[0, y, x], data[1, y, x], threshold[y, x]
+            first, second = np.float32(data[0, y, x]), np.float32(data[1, y, x])
+            limit = threshold[y, x]
             expected = np.float64(first - bias[y, x]) / middle * last + np.float64(bias[y, x])
             step = (limit - first) / np.float32(nframes)
             if expected < np.float64(limit) and second - first > step:

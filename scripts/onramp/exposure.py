@@ -1,0 +1,243 @@
+"""Raw exposures: what an uncal file holds, checked before anything is done with it."""
+
+from pathlib import Path
+
+from onramp.errors import InputError
+from onramp.fitsrows import FitsImages
+from onramp.steps.dark_current import Readout
+from onramp.steps.refpix import Placement
+
+DETECTORS = {
+    "NIRCAM": (*(f"NRC{m}{n}" for m in "AB" for n in "1234"), "NRCALONG", "NRCBLONG"),
+    "NIRISS": ("NIS",),
+    "NIRSPEC": ("NRS1", "NRS2"),
+    "FGS": ("GUIDER1", "GUIDER2"),
+}
+REQUIRED = (
+    "INSTRUME DETECTOR EXP_TYPE NINTS NGROUPS NFRAMES GROUPGAP TGROUP TFRAME "
+    "SUBARRAY SUBSTRT1 SUBSTRT2 SUBSIZE1 SUBSIZE2 FASTAXIS SLOWAXIS DATE-OBS TIME-OBS"
+).split()
+GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
+FULL = 2048
+
+
+class Exposure:
+    """
+    An uncal file, open for reading by bands of rows.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Attributes
+    ----------
+    name : str
+        File name without ``_uncal.fits``.
+    primary : astropy.io.fits.Header
+    shape : (int, int, int, int)
+        nints, ngroups, ny, nx.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be used; the message names the keyword or extension and the remedy.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.name = self.path.name.removesuffix(".fits").removesuffix("_uncal")
+        self._file = FitsImages(self.path, InputError)
+        try:
+            self._check()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Close the file."""
+        self._file.close()
+
+    def _check(self):
+        header = self.primary = self._file.primary
+        for keyword in REQUIRED:
+            if keyword not in header:
+                self._refuse(keyword, "missing", "is this an uncal file?")
+        self._check_mode()
+        for extension in ("SCI", "ASDF"):
+            if extension not in self._file:
+                raise InputError(
+                    f"{self.path}[{extension}]: extension missing; the file is truncated or no "
+                    "uncal file: fetch it again"
+                )
+        self.sci = self._file.image("SCI")
+        if len(self.sci.shape) != 4 or self.sci.dtype != "uint16":
+            raise InputError(
+                f"{self.path}[SCI]: {len(self.sci.shape)}-dimensional {self.sci.dtype}; expected "
+                "4-dimensional uint16 (integrations, groups, rows, columns)"
+            )
+        self.shape = self.sci.shape
+        if 0 in self.shape:
+            raise InputError(f"{self.path}[SCI]: holds no samples {self.shape}; fetch it again")
+        self._check_sizes()
+        self._check_values()
+
+    def _refuse(self, keyword, problem, remedy):
+        raise InputError(f"{self.path}: {keyword} {problem}; {remedy}")
+
+    def _check_mode(self):
+        header = self.primary
+        if self.instrument == "MIRI":
+            self._refuse("INSTRUME=MIRI", "is not supported yet", "use the official pipeline")
+        if self.instrument not in DETECTORS:
+            self._refuse(
+                f"INSTRUME={self.instrument}", "is unknown", f"known: {', '.join(DETECTORS)}"
+            )
+        known = DETECTORS[self.instrument]
+        if self.detector not in known:
+            self._refuse(f"DETECTOR={self.detector}", "is unknown", f"known: {', '.join(known)}")
+        if self.exp_type in GUIDE_STAR:
+            self._refuse(
+                f"EXP_TYPE={self.exp_type}", "is a guide-star mode", "only science is processed"
+            )
+        for keyword in ("MSTR_RD1", "SSTR_NST"):
+            if header.get(keyword):
+                self._refuse(
+                    f"{keyword}={header[keyword]}",
+                    "means a striped subarray, which is not supported yet",
+                    "use the official pipeline",
+                )
+        if "IRS2" in self.readpatt:
+            self._refuse(
+                f"READPATT={self.readpatt}", "is not supported yet", "use the official pipeline"
+            )
+
+    def _check_sizes(self):
+        nints, ngroups, ny, nx = self.shape
+        header = self.primary
+        expected = {"NGROUPS": ngroups, "SUBSIZE1": nx, "SUBSIZE2": ny}
+        first, last = header.get("INTSTART"), header.get("INTEND")
+        if first is None or last is None or last - first + 1 != nints:
+            expected["NINTS"] = nints
+        for keyword, actual in expected.items():
+            if header[keyword] != actual:
+                self._refuse(
+                    f"{keyword}={header[keyword]}",
+                    f"disagrees with the SCI data {self.shape}",
+                    "fetch the file again",
+                )
+        for start, size in (("SUBSTRT1", nx), ("SUBSTRT2", ny)):
+            if not 1 <= header[start] <= FULL + 1 - size:
+                self._refuse(
+                    f"{start}={header[start]}",
+                    f"places the subarray outside the {FULL} pixel detector",
+                    "fetch the file again",
+                )
+
+    def _check_values(self):
+        header = self.primary
+        axes = abs(header["FASTAXIS"]), abs(header["SLOWAXIS"])
+        if sorted(axes) != [1, 2]:
+            self._refuse("FASTAXIS, SLOWAXIS", f"are {axes}", "expected one of 1 and one of 2")
+        for keyword in ("NFRAMES", "TGROUP", "TFRAME"):
+            if not header[keyword] > 0:
+                self._refuse(f"{keyword}={header[keyword]}", "is not positive", "mend the header")
+
+    @property
+    def instrument(self) -> str:
+        """INSTRUME."""
+        return str(self.primary["INSTRUME"]).strip().upper()
+
+    @property
+    def detector(self) -> str:
+        """DETECTOR."""
+        return str(self.primary["DETECTOR"]).strip().upper()
+
+    @property
+    def exp_type(self) -> str:
+        """EXP_TYPE."""
+        return str(self.primary["EXP_TYPE"]).strip().upper()
+
+    @property
+    def readpatt(self) -> str:
+        """READPATT."""
+        return str(self.primary.get("READPATT", "N/A")).strip().upper()
+
+    @property
+    def date_obs(self) -> str:
+        """DATE-OBS and TIME-OBS as one ISO date."""
+        return f"{self.primary['DATE-OBS']}T{self.primary['TIME-OBS']}"
+
+    @property
+    def group_time(self) -> float:
+        """TGROUP [s]."""
+        return float(self.primary["TGROUP"])
+
+    @property
+    def frame_time(self) -> float:
+        """TFRAME [s]."""
+        return float(self.primary["TFRAME"])
+
+    @property
+    def frame_divisor(self) -> int | None:
+        """FRMDIVSR, if known."""
+        return self.primary.get("FRMDIVSR")
+
+    @property
+    def readout(self) -> Readout:
+        """NGROUPS, NFRAMES and GROUPGAP."""
+        return Readout(self.shape[1], int(self.primary["NFRAMES"]), int(self.primary["GROUPGAP"]))
+
+    @property
+    def subarray(self) -> Placement:
+        """Where the subarray lies and how it is read."""
+        header = self.primary
+        return Placement(
+            int(header["SUBSTRT1"]),
+            int(header["SUBSTRT2"]),
+            self.shape[3],
+            self.shape[2],
+            int(header["FASTAXIS"]),
+            int(header["SLOWAXIS"]),
+            str(header["SUBARRAY"]).strip().upper(),
+            int(header.get("NOUTPUTS") or 0),
+        )
+
+    @property
+    def zeroframe(self):
+        """The ZEROFRAME image (nints, ny, nx), or None if none was downlinked."""
+        if not self.primary.get("ZEROFRAM") or "ZEROFRAME" not in self._file:
+            return None
+        image = self._file.image("ZEROFRAME")
+        nints, _, ny, nx = self.shape
+        if image.shape != (nints, ny, nx):
+            raise InputError(
+                f"{self.path}[ZEROFRAME]: shape {image.shape}; expected {(nints, ny, nx)}; fetch "
+                "the file again"
+            )
+        return image
+
+    def sci_keywords(self):
+        """Return the SCI extension's keywords that do not describe its array."""
+        return keywords(self._file.header("SCI"))
+
+    def table(self, name) -> bytes | None:
+        """Return a table extension as bytes, header and data, or None if there is none."""
+        if name not in self._file:
+            return None
+        header = self._file.header(name).copy()
+        header["EXTVER"] = (header.get("EXTVER", 1), "extension value")
+        return header.tostring().encode("ascii") + self._file.data_bytes(name)
+
+
+def keywords(header):
+    """Return a copy of an image header without the cards that describe its array."""
+    copy = header.copy(strip=True)
+    for keyword in ("EXTNAME", "EXTVER", "BSCALE", "BZERO", "BUNIT"):
+        copy.remove(keyword, ignore_missing=True)
+    return copy

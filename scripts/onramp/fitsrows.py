@@ -1,0 +1,212 @@
+"""
+Bands of rows from the images of a FITS file, read by offset and safe for threads.
+
+Headers are parsed once by astropy; data are read where and when they are wanted, never whole.
+"""
+
+import contextlib
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+from onramp.errors import OnrampError
+
+BLOCK = 2880
+_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_UNSIGNED = {16: (1 << 15, np.uint16), 32: (1 << 31, np.uint32)}
+
+
+class ImageRows:
+    """
+    One image extension.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+        Native type of what `read` returns.
+    header : astropy.io.fits.Header
+    """
+
+    def __init__(self, file, path, header, offset, error):
+        self.header = header
+        self._file, self._path, self._offset, self._error = file, path, offset, error
+        self.name = header.get("EXTNAME", "PRIMARY")
+        bits = header["BITPIX"]
+        axes = [header[f"NAXIS{n}"] for n in range(header["NAXIS"], 0, -1)]
+        self.shape = tuple(axes)
+        self._stored = np.dtype(_TYPES[bits])
+        self.dtype = self._stored.newbyteorder("=")
+        self._flip = None
+        zero, scale = header.get("BZERO", 0), header.get("BSCALE", 1)
+        if bits in _UNSIGNED and zero == _UNSIGNED[bits][0]:
+            self._flip = self.dtype.type(-zero if bits == 16 else -(1 << 31))
+            self.dtype = np.dtype(_UNSIGNED[bits][1])
+        elif zero != 0:
+            raise error(f"{path}[{self.name}]: BZERO={zero} is not understood; expected none")
+        if scale != 1 or "BLANK" in header:
+            raise error(
+                f"{path}[{self.name}]: scaled or blanked images (BSCALE, BLANK) are not understood"
+            )
+
+    def read(self, first, last, leading=None, columns=slice(None)):
+        """
+        Read rows.
+
+        Parameters
+        ----------
+        first, last : int
+            First and past-the-last row.
+        leading : tuple of slice, optional
+            What to take of each axis before the last two; by default all.
+        columns : slice, optional
+
+        Returns
+        -------
+        (..., last - first, ncolumns) array
+            A copy in native byte order.
+        """
+        *outer, ny, nx = self.shape
+        leading = tuple(leading or ()) + (slice(None),) * (len(outer) - len(leading or ()))
+        ranges = [range(n)[part] for n, part in zip(outer, leading)]
+        planes = np.zeros(1, np.int64)
+        for length, chosen in zip(outer, ranges):
+            planes = (planes[:, None] * length + np.asarray(chosen)).ravel()
+        stored = np.empty((planes.size, last - first, nx), self._stored)
+        row = nx * self._stored.itemsize
+        for target, plane in zip(stored, planes.tolist()):
+            self._fill(target, self._offset + (plane * ny + first) * row)
+        native = self._native(stored[..., columns])
+        return native.reshape(*(len(r) for r in ranges), *native.shape[-2:])
+
+    def _fill(self, target, offset):
+        view = target.reshape(-1).view(np.uint8).data
+        while len(view):
+            count = os.preadv(self._file, [view], offset)
+            if count == 0:
+                raise self._error(f"{self._path}[{self.name}]: truncated; fetch the file again")
+            view = view[count:]
+            offset += count
+
+    def _native(self, stored):
+        native = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        native = np.ascontiguousarray(native)
+        if self._flip is not None:
+            np.bitwise_xor(native, self._flip, out=native)
+        return native.view(self.dtype)
+
+
+class FitsImages:
+    """
+    A FITS file's headers, and its images by bands of rows.
+
+    Parameters
+    ----------
+    path : Path
+    error : type
+        The `OnrampError` to raise.
+
+    Raises
+    ------
+    OnrampError
+        If the file is missing, no FITS file, or shorter than its headers say.
+    """
+
+    def __init__(self, path, error=OnrampError):
+        self.path = Path(path)
+        self._error = error
+        self._file = None
+        try:
+            self._headers = _headers(self.path, error)
+            self._file = os.open(self.path, os.O_RDONLY)
+        except OSError as problem:
+            raise error(f"{path}: {problem.strerror or 'cannot be read'}") from problem
+        self.primary = self._headers[0][0]
+        self.names = [header.get("EXTNAME", "PRIMARY") for header, *_ in self._headers]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Close the file; images can no longer be read."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __contains__(self, name):
+        return name in self.names
+
+    def header(self, name):
+        """Return an extension's header."""
+        return self._headers[self._index(name)][0]
+
+    def image(self, name) -> ImageRows:
+        """Return an image extension, ready to be read."""
+        header, offset, _ = self._headers[self._index(name)]
+        if header.get("XTENSION", "IMAGE").strip() != "IMAGE" or header.get("NAXIS", 0) < 2:
+            raise self._error(f"{self.path}[{name}]: not an image")
+        return ImageRows(self._file, self.path, header, offset, self._error)
+
+    def table(self, name) -> np.ndarray:
+        """Return a table extension as a record array."""
+        self._index(name)
+        with fits.open(self.path, memmap=False) as file:
+            data = file[name].data
+            return np.rec.fromarrays([data[n] for n in data.names], names=data.names)
+
+    def data_bytes(self, name) -> bytes:
+        """Return an extension's data as they are in the file, in whole blocks."""
+        _, offset, size = self._headers[self._index(name)]
+        content = os.pread(self._file, size, offset)
+        return content.ljust(-(-len(content) // BLOCK) * BLOCK, b"\0")
+
+    def _index(self, name):
+        if name not in self.names:
+            raise self._error(
+                f"{self.path}: no {name} extension; it has {', '.join(self.names[1:]) or 'none'}"
+            )
+        return self.names.index(name)
+
+
+def _headers(path, error):
+    """Return each HDU's header and its data's offset and size; check the file's length."""
+    found = []
+    length = path.stat().st_size
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", AstropyUserWarning)
+            with fits.open(path, memmap=True, lazy_load_hdus=True) as file:
+                for hdu in _each(file):
+                    info = hdu.fileinfo()
+                    found.append((hdu.header, info["datLoc"], info["datSpan"]))
+    except (fits.VerifyError, AstropyUserWarning, ValueError, KeyError, TypeError) as problem:
+        raise error(f"{path}: truncated or damaged FITS file; fetch it again") from problem
+    except OSError as problem:
+        if problem.errno is not None:
+            raise
+        reason = "empty file" if length == 0 else "not a FITS file, or damaged"
+        raise error(f"{path}: {reason}; fetch it again") from problem
+    for header, offset, size in found:
+        name = header.get("EXTNAME", "PRIMARY")
+        if header.get("ZIMAGE"):
+            raise error(f"{path}[{name}]: compressed images are not read; uncompress the file")
+        if offset + size > length:
+            raise error(
+                f"{path}[{name}]: truncated at {length} of {offset + size} bytes; fetch it again"
+            )
+    return found
+
+
+def _each(file):
+    with contextlib.suppress(IndexError):
+        n = 0
+        while True:
+            yield file[n]
+            n += 1

@@ -1,0 +1,86 @@
+"""What the products' headers say of their making, in the reference pipeline's keywords."""
+
+from datetime import UTC, datetime
+
+from astropy.io import fits
+
+from onramp import __version__
+
+STEP_KEYWORDS = {
+    "charge_migration": ("S_CHGMIG", "Charge Migration"),
+    "clean_flicker_noise": ("S_CLNFNS", "Clean Flicker Noise"),
+    "dark_current": ("S_DARK", "Dark Subtraction"),
+    "dq_init": ("S_DQINIT", "Data Quality Initialization"),
+    "gain_scale": ("S_GANSCL", "Gain Scale Correction"),
+    "group_scale": ("S_GRPSCL", "Group Scale Correction"),
+    "ipc": ("S_IPC", "Interpixel Capacitance Correction"),
+    "jump": ("S_JUMP", "Jump Detection"),
+    "linearity": ("S_LINEAR", "Linearity Correction"),
+    "persistence": ("S_PERSIS", "Persistence Correction"),
+    "picture_frame": ("S_PCTFRM", "Picture Frame Correction"),
+    "ramp_fit": ("S_RAMP", "Ramp Fitting"),
+    "refpix": ("S_REFPIX", "Reference Pixel Correction"),
+    "saturation": ("S_SATURA", "Saturation Checking"),
+    "superbias": ("S_SUPERB", "Superbias Subtraction"),
+}
+REFERENCE_KEYWORDS = {
+    "dark": ("DARK", "Dark reference file name"),
+    "gain": ("GAIN", "Gain reference file name"),
+    "ipc": ("IPC", "IPC reference file name"),
+    "linearity": ("LINEAR", "Linearity reference file name"),
+    "mask": ("MASK", "Mask reference file name"),
+    "readnoise": ("READNO", "Read noise reference file name"),
+    "saturation": ("SATURA", "Saturation reference file name"),
+    "superbias": ("SUPERB", "Superbias reference file name"),
+}
+
+
+def primary_header(uncal, file_name, model, states, references):
+    """
+    Return a product's primary header: every keyword of the uncal, and what was done to it.
+
+    Parameters
+    ----------
+    uncal : astropy.io.fits.Header
+        The uncal file's primary header.
+    file_name : str
+        Name of the product.
+    model : str
+        Data model: ImageModel, CubeModel or RampModel.
+    states : dict of str to str
+        COMPLETE or SKIPPED for each step.
+    references : dict of str to Reference or None
+        By type; None stands for N/A.
+    """
+    header = uncal.copy()
+    header["DATE"] = (
+        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3],
+        "UTC date file created",
+    )
+    header["FILENAME"] = (file_name, "Name of the file")
+    header["DATAMODL"] = (model, "Type of data model")
+    header["CAL_SW"] = ("onramp", "Calibration software")
+    header["CAL_SWV"] = (__version__, "Calibration software version")
+    _title(header, "Reference file information")
+    header["CRDS_CTX"] = ("N/A", "CRDS context (.pmap); from a folder")
+    for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
+        reference = references.get(kind)
+        header[f"R_{suffix}"] = (reference.name if reference else "N/A", comment)
+        if reference:
+            header[f"H_{suffix}"] = reference.sha256
+    _title(header, "Calibration step information")
+    for step, (keyword, comment) in STEP_KEYWORDS.items():
+        header[keyword] = (states[step], comment)
+    return header
+
+
+def _title(header, text):
+    for line in ("", text, ""):
+        header.append((" ", line), end=True)
+
+
+def with_unit(keywords, unit):
+    """Return an extension's keywords with BUNIT."""
+    header = fits.Header() if keywords is None else keywords.copy()
+    header["BUNIT"] = (unit, "physical units of the array values")
+    return header
