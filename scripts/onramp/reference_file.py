@@ -1,0 +1,224 @@
+"""An open reference file: checked, cut to the exposure's subarray, read by bands of rows."""
+
+import numpy as np
+from astropy.io import fits
+
+from onramp.errors import ReferenceFileError
+from onramp.fitsrows import FitsImages
+from onramp.flags import translate
+from onramp.reference_index import text, wrong_detector
+from onramp.reference_types import REFERENCE_TYPES, Reference
+
+DETECTOR_SHAPE = 2048, 2048
+
+
+def open_reference(reference: Reference, exposure) -> "OpenReference":
+    """
+    Open a reference file for an exposure.
+
+    Parameters
+    ----------
+    reference : Reference
+    exposure : Exposure
+
+    Raises
+    ------
+    ReferenceFileError
+        If the file is not what its type asks for, or does not cover the exposure's subarray.
+    """
+    return OpenReference(reference, exposure)
+
+
+class OpenReference:
+    """
+    A reference file, cut to an exposure's subarray; several threads may read at once.
+
+    Attributes
+    ----------
+    reference : Reference
+    header : astropy.io.fits.Header
+        Primary header.
+    """
+
+    def __init__(self, reference, exposure):
+        self.reference = reference
+        self._kind = REFERENCE_TYPES[reference.type]
+        self._file = FitsImages(reference.path, ReferenceFileError)
+        try:
+            self.header = self._file.primary
+            self._check_identity(exposure)
+            self._check_keywords()
+            self._images = self._check_images()
+            self._definition = self._read_definition()
+            self._rows, self._columns = self._place(exposure)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Close the file."""
+        self._file.close()
+
+    def has(self, name) -> bool:
+        """Return whether the file has an image that this type of reference may have."""
+        return name in self._images
+
+    def shape(self, name) -> tuple[int, ...]:
+        """Return the shape of an image after the cut."""
+        *outer, ny, nx = self._images[name].shape
+        rows, columns = range(ny)[self._rows], range(nx)[self._columns]
+        return (*outer, len(rows), len(columns))
+
+    def read(self, name, first=0, last=None, leading=None) -> np.ndarray:
+        """
+        Read rows of the cut image.
+
+        Parameters
+        ----------
+        name : str
+            Extension.
+        first, last : int, optional
+            First and past-the-last row, counted from the subarray's first; by default all.
+        leading : slice or tuple of slice, optional
+            What to take of each axis before the last two; by default all.
+
+        Returns
+        -------
+        (..., last - first, nx) float32
+            Values as stored, NaN included.
+        """
+        with np.errstate(over="ignore"):
+            return self._stored(name, first, last, leading).astype(np.float32, copy=False)
+
+    def dq(self, first=0, last=None) -> np.ndarray:
+        """
+        Read rows of the cut data quality.
+
+        Returns
+        -------
+        (last - first, nx) uint32
+            Standard bits; zeros if the file holds no data quality.
+        """
+        if not self.has("DQ"):
+            ny, nx = self.shape(next(iter(self._kind.dimensions)))[-2:]
+            return np.zeros((len(range(ny)[first:last]), nx), np.uint32)
+        return translate(self._stored("DQ", first, last, None), self._definition)
+
+    def _stored(self, name, first, last, leading):
+        height = self.shape(name)[-2]
+        last = height if last is None else last
+        if not 0 <= first <= last <= height:
+            raise ValueError(f"rows {first} to {last} of {height}")
+        start = self._rows.start or 0
+        leading = (leading,) if isinstance(leading, slice) else leading
+        return self._images[name].read(start + first, start + last, leading, self._columns)
+
+    def _refuse(self, place, problem, remedy=None):
+        kind = self.reference.type
+        remedy = remedy or f"fetch the file again or give another one with override_{kind}"
+        raise ReferenceFileError(f"{self.reference.path}{place}: {problem}; {remedy}")
+
+    def _check_identity(self, exposure):
+        kind = self.reference.type
+        found = text(self.header.get("REFTYPE"))
+        if found and found != kind.upper():
+            self._refuse("", f"REFTYPE={found}; expected {kind.upper()}",
+                         f"give a {kind} file with override_{kind}")  # fmt: skip
+        wrong = wrong_detector(self.header, exposure)
+        if wrong:
+            self._refuse(
+                "",
+                f"{wrong} is not of {exposure.name} ({exposure.instrument} {exposure.detector})",
+                f"give that detector's file with override_{kind}",
+            )
+
+    def _check_keywords(self):
+        for keyword in self._kind.integers:
+            if not _is_number(self.header.get(keyword), int):
+                self._refuse("", f"{keyword}={self.header.get(keyword)}; expected an integer",
+                             "mend the header")  # fmt: skip
+        for keyword in self._kind.numbers:
+            value = self.header.get(keyword)
+            if value is not None and not _is_number(value, (int, float)):
+                self._refuse("", f"{keyword}={value}; expected a number", "mend the header")
+
+    def _check_images(self):
+        images = {}
+        for name, dimensions in ({**self._kind.dimensions, **self._kind.also}).items():
+            if name not in self._file and name in self._kind.also:
+                continue
+            if name not in self._file:
+                self._refuse(f"[{name}]", "extension missing")
+            image = images[name] = self._file.image(name)
+            if len(image.shape) not in dimensions or 0 in image.shape:
+                expected = " or ".join(str(n) for n in dimensions)
+                self._refuse(f"[{name}]", f"shape {image.shape}; expected {expected} dimensions")
+            if name == "DQ" and image.dtype.kind not in "iu":
+                self._refuse("[DQ]", f"{image.dtype.name} values; expected integers")
+        main, *others = images.values()
+        for image in others:
+            if image.shape[-2:] != main.shape[-2:]:
+                self._refuse(f"[{image.name}]", f"shape {image.shape} disagrees with {main.name}'s "
+                             f"{main.shape}")  # fmt: skip
+        return images
+
+    def _read_definition(self):
+        """Return the value and mnemonic of each bit that the file defines, or None."""
+        if "DQ" not in self._images or "DQ_DEF" not in self._file:
+            return None
+        try:
+            with fits.open(self.reference.path, memmap=False) as file:
+                rows = file["DQ_DEF"].data
+                return [
+                    (int(value) & 0xFFFFFFFF, str(name))
+                    for value, name in zip(rows["VALUE"], rows["NAME"])
+                ]
+        except (KeyError, ValueError, TypeError, OSError, AttributeError, IndexError):
+            self._refuse("[DQ_DEF]", "no table with columns VALUE and NAME")
+
+    def _place(self, exposure):
+        """Return the rows and columns that the exposure's subarray covers."""
+        main = next(iter(self._images.values()))
+        if self.reference.type == "ipc" and len(main.shape) == 2:
+            if not all(n % 2 for n in main.shape):
+                self._refuse("[SCI]", f"shape {main.shape}; a kernel's sides are odd")
+            return slice(None), slice(None)
+        wanted = exposure.subarray
+        xstart, ystart = self._corner(main)
+        ny, nx = main.shape[-2:]
+        x, y = wanted.xstart - xstart, wanted.ystart - ystart
+        height, width = exposure.shape[-2:]
+        if x < 0 or y < 0 or x + width > nx or y + height > ny:
+            self._refuse(
+                f"[{main.name}]",
+                f"covers columns {_span(xstart, nx)} and rows {_span(ystart, ny)} of the detector, "
+                f"but {exposure.name} needs {_span(wanted.xstart, width)} and "
+                f"{_span(wanted.ystart, height)}",
+                f"give a file that covers them with override_{self.reference.type}",
+            )
+        return slice(y, y + height), slice(x, x + width)
+
+    def _corner(self, main):
+        corner = [self.header.get(keyword) for keyword in ("SUBSTRT1", "SUBSTRT2")]
+        placed = [self.header.get(keyword) for keyword in ("SUBSIZE1", "SUBSIZE2")]
+        if None in (*corner, *placed) and main.shape[-2:] == DETECTOR_SHAPE:
+            return 1, 1
+        for keyword, value in zip(("SUBSTRT1", "SUBSTRT2"), corner):
+            if not _is_number(value, int) or value < 1:
+                self._refuse("", f"{keyword}={value} does not place the image {main.shape[-2:]} on "
+                             "the detector", "mend the header")  # fmt: skip
+        return corner
+
+
+def _is_number(value, types):
+    return isinstance(value, types) and not isinstance(value, bool)
+
+
+def _span(start, length):
+    return f"{start}-{start + length - 1}"

@@ -1,0 +1,211 @@
+"""What a folder of reference files offers, and which file suits an exposure best."""
+
+import datetime as dt
+import os
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+from onramp.errors import ReferenceFileError
+
+BLOCK = 2880
+LARGEST_HEADER = 400 * BLOCK
+WILD = frozenset({"", "N/A", "ANY", "GENERIC"})
+PATTERNS = {
+    "DETECTOR": "P_DETECT",
+    "SUBARRAY": "P_SUBARR",
+    "READPATT": "P_READPA",
+    "EXP_TYPE": "P_EXP_TY",
+}
+"""Keywords that make a reference specific, each with the one that lists several values instead."""
+
+_REGION = "SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2"
+_FACTS = "REFTYPE", "TELESCOP", "INSTRUME", "USEAFTER", *PATTERNS, *PATTERNS.values(), *_REGION
+
+
+class Candidate(NamedTuple):
+    """A reference file and its primary header's keywords that matter for the choice."""
+
+    path: Path
+    facts: dict
+
+    @property
+    def type(self) -> str:
+        """REFTYPE in lower case."""
+        return text(self.facts["REFTYPE"]).lower()
+
+
+class Index(NamedTuple):
+    """The reference files of a folder."""
+
+    candidates: list[Candidate]
+    unreadable: list[Path]
+    """FITS files by name whose header cannot be read."""
+
+
+def text(value) -> str:
+    """Return a keyword's value as upper-case text; nothing if it is absent."""
+    return "" if isinstance(value, type(None) | fits.card.Undefined) else str(value).strip().upper()
+
+
+def read_primary(path) -> fits.Header:
+    """
+    Read the primary header of a FITS file, and nothing else.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read or is no FITS file.
+    """
+    content = b""
+    with open(path, "rb") as file:
+        while not any(content[n : n + 80].rstrip() == b"END" for n in _last_cards(content)):
+            block = file.read(BLOCK)
+            if not content and not block.startswith(b"SIMPLE  ="):
+                raise OSError("not a FITS file")
+            if len(block) < BLOCK or len(content) > LARGEST_HEADER:
+                raise OSError("the header has no end")
+            content += block
+    try:
+        return fits.Header.fromstring(content)
+    except (ValueError, fits.VerifyError) as problem:
+        raise OSError("the header is damaged") from problem
+
+
+def _last_cards(content):
+    return range(max(0, len(content) - BLOCK), len(content), 80)
+
+
+def index_folder(folder) -> Index:
+    """
+    Look at each ``*.fits`` file of a folder and of the folders in it.
+
+    Raises
+    ------
+    ReferenceFileError
+        If the folder is none or cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise ReferenceFileError(f"{folder}: the folder of reference files {problem}")
+    candidates, unreadable, seen = [], [], set()
+    try:
+        paths = sorted({*folder.glob("*.fits"), *folder.glob("*/*.fits")})
+    except OSError as problem:
+        raise ReferenceFileError(f"{folder}: cannot be read ({problem.strerror})") from problem
+    for path in paths:
+        real = os.path.realpath(path)
+        if path.name.startswith(".") or path.is_dir() or real in seen:
+            continue
+        seen.add(real)
+        try:
+            facts = _read_facts(path)
+        except (OSError, fits.VerifyError):
+            unreadable.append(path)
+            continue
+        if text(facts["REFTYPE"]):
+            candidates.append(Candidate(path, facts))
+    return Index(candidates, unreadable)
+
+
+def _read_facts(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        header = read_primary(path)
+        return {keyword: header.get(keyword) for keyword in _FACTS}
+
+
+def mismatch(facts, exposure) -> str | None:
+    """
+    Say why a reference does not suit an exposure, as keyword and value, or None if it does.
+
+    Parameters
+    ----------
+    facts : mapping of str to value
+        Keywords of the reference's primary header.
+    exposure : Exposure
+    """
+    wrong = wrong_detector(facts, exposure)
+    if wrong:
+        return wrong
+    for keyword in ("SUBARRAY", "READPATT", "EXP_TYPE"):
+        allowed = _allowed(facts, keyword)
+        if allowed and _own(exposure, keyword) not in allowed:
+            return f"{keyword}={'|'.join(sorted(allowed))}"
+    if _own(exposure, "SUBARRAY") not in _named_subarrays(facts):
+        return _uncovered(facts, exposure.subarray)
+    return None
+
+
+def wrong_detector(facts, exposure) -> str | None:
+    """Say which keyword shows that a reference is of another detector, or None."""
+    if text(facts.get("TELESCOP")) not in WILD | {"JWST"}:
+        return f"TELESCOP={text(facts['TELESCOP'])}"
+    if text(facts.get("INSTRUME")) not in WILD | {exposure.instrument}:
+        return f"INSTRUME={text(facts['INSTRUME'])}"
+    allowed = _allowed(facts, "DETECTOR")
+    if allowed and exposure.detector not in allowed:
+        return f"DETECTOR={'|'.join(sorted(allowed))}"
+    return None
+
+
+def specificity(facts, exposure) -> int:
+    """Count the keywords by which a suitable reference names the exposure."""
+    named = sum(bool(_allowed(facts, keyword)) for keyword in ("DETECTOR", "READPATT", "EXP_TYPE"))
+    return named + (_own(exposure, "SUBARRAY") in _named_subarrays(facts))
+
+
+def _named_subarrays(facts):
+    return _values(facts, "SUBARRAY") - WILD
+
+
+def _values(facts, keyword):
+    pattern = text(facts.get(PATTERNS[keyword]))
+    listed = {value.strip() for value in pattern.split("|")} - {""}
+    return listed or {text(facts.get(keyword))}
+
+
+def _allowed(facts, keyword):
+    """Return the values that a reference is for; nothing if it is for all."""
+    values = _values(facts, keyword)
+    wild = WILD | {"FULL"} if keyword == "SUBARRAY" else WILD
+    return frozenset() if values & wild else values
+
+
+def _own(exposure, keyword):
+    return {
+        "DETECTOR": exposure.detector,
+        "SUBARRAY": exposure.subarray.name,
+        "READPATT": exposure.readpatt,
+        "EXP_TYPE": exposure.exp_type,
+    }[keyword]
+
+
+def _uncovered(facts, subarray):
+    """Say which keywords show that a reference does not reach over the subarray."""
+    nx, ny = subarray.nx, subarray.ny
+    for axis, start, size in ((1, subarray.xstart, nx), (2, subarray.ystart, ny)):
+        first, length = facts[f"SUBSTRT{axis}"], facts[f"SUBSIZE{axis}"]
+        known = isinstance(first, int) and isinstance(length, int)
+        if known and (start < first or start + size > first + length):
+            return f"SUBSTRT{axis}={first}, SUBSIZE{axis}={length}"
+    return None
+
+
+def moment(value) -> dt.datetime | None:
+    """Return a date of a header as a time without zone, or None if it is no date."""
+    try:
+        return dt.datetime.fromisoformat(str(value).strip().replace(" ", "T")).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def use_after(facts) -> dt.datetime | None:
+    """Return from when a reference is to be used: ever, if it does not say; None if unreadable."""
+    if not text(facts["USEAFTER"]):
+        return dt.datetime.min
+    return moment(facts["USEAFTER"])

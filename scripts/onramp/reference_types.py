@@ -1,0 +1,71 @@
+"""The kinds of reference files, and which steps need them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class ReferenceType(NamedTuple):
+    """What is known of one type of reference file."""
+
+    type: str
+    steps: tuple[str, ...]
+    """Steps that need it."""
+    keyword: str
+    """Keyword of the products that records its name."""
+    dimensions: Mapping[str, tuple[int, ...]]
+    """Numbers of axes allowed, by extension that must be there; the first one sets the shape."""
+    also: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    """The same for extensions that may be there."""
+    optional: bool = False
+    """Whether it may be absent without a word."""
+    indispensable: tuple[str, ...] = ()
+    """Steps that cannot be done without, so that N/A is refused."""
+    integers: tuple[str, ...] = ()
+    """Keywords that must be there."""
+    numbers: tuple[str, ...] = ()
+    """Keywords that may be there."""
+
+
+REFERENCE_TYPES = MappingProxyType(
+    {
+        kind.type: kind
+        for kind in (
+            ReferenceType("mask", ("dq_init",), "R_MASK", {"DQ": (2,)}),
+            ReferenceType("saturation", ("saturation",), "R_SATURA", {"SCI": (2,)}, {"DQ": (2,)}),
+            ReferenceType("ipc", ("ipc",), "R_IPC", {"SCI": (2, 4)}, optional=True),
+            ReferenceType(
+                "superbias", ("saturation", "superbias"), "R_SUPERB", {"SCI": (2,)}, {"DQ": (2,)}
+            ),
+            ReferenceType(
+                "linearity", ("linearity",), "R_LINEAR", {"COEFFS": (3,)},
+                {"INV_COEFFS": (3,), "DQ": (2,)},
+            ),
+            ReferenceType(
+                "dark", ("dark_current",), "R_DARK", {"SCI": (3,)}, {"DQ": (2,), "AVDRKCUR": (2,)},
+                integers=("NFRAMES", "GROUPGAP"), numbers=("AVDRKCUR",),
+            ),
+            ReferenceType(
+                "gain", ("jump", "ramp_fit", "gain_scale"), "R_GAIN", {"SCI": (2,)},
+                indispensable=("jump", "ramp_fit"), numbers=("GAINFACT",),
+            ),
+            ReferenceType(
+                "readnoise", ("jump", "ramp_fit"), "R_READNO", {"SCI": (2,)},
+                indispensable=("jump", "ramp_fit"),
+            ),
+        )
+    }
+)  # fmt: skip
+"""Every type, in the order in which the steps first need it."""
+
+
+class Reference(NamedTuple):
+    """A reference file chosen for an exposure."""
+
+    type: str
+    path: Path
+    name: str
+    """File name without its folder."""
+    sha256: str
+    """Digest of the whole file, hexadecimal."""

@@ -1,0 +1,173 @@
+"""Reference files: which ones an exposure needs, and where they are found."""
+
+import difflib
+from pathlib import Path
+
+from onramp.errors import ParameterError, ReferenceFileError
+from onramp.parameters import Detector1Parameters, nearest
+from onramp.reference_digest import digest
+from onramp.reference_file import OpenReference, open_reference
+from onramp.reference_index import index_folder, mismatch, moment, specificity, use_after
+from onramp.reference_types import REFERENCE_TYPES, Reference, ReferenceType
+
+__all__ = [
+    "REFERENCE_TYPES",
+    "OpenReference",
+    "Reference",
+    "ReferenceType",
+    "needed_types",
+    "open_reference",
+    "select",
+]
+
+
+def needed_types(parameters: Detector1Parameters) -> dict[str, tuple[str, ...]]:
+    """Return the steps that are on and need a reference, by type of reference."""
+    on = {step for step in type(parameters).model_fields if not getattr(parameters, step).skip}
+    return {
+        kind.type: tuple(step for step in kind.steps if step in on)
+        for kind in REFERENCE_TYPES.values()
+        if on.intersection(kind.steps)
+    }
+
+
+def select(exposure, types, folder, overrides=None) -> dict[str, Reference | None]:
+    """
+    Choose an exposure's reference files.
+
+    An override comes first. Of the folder's files that suit the exposure the most specific wins,
+    then the one with the latest USEAFTER before the observation.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    types : Detector1Parameters or iterable of str
+        The parameters, of which the steps that are on count, or the types of reference.
+    folder : str, Path or None
+        Where to look: this folder and the folders in it.
+    overrides : mapping of str to str or Path, optional
+        Path or "N/A" by type.
+
+    Returns
+    -------
+    dict of str to Reference or None
+        By type; None where the steps that need it are to be skipped.
+
+    Raises
+    ------
+    ParameterError
+        If an override is of an unknown type.
+    ReferenceFileError
+        If a file is missing, ambiguous or unusable.
+    """
+    overrides = _check_overrides(overrides or {})
+    if isinstance(types, Detector1Parameters):
+        needed = needed_types(types)
+    else:
+        needed = {kind: REFERENCE_TYPES[kind].steps for kind in types}
+    index = None
+    chosen = {}
+    for kind, steps in needed.items():
+        if kind in overrides:
+            path = _overriding(kind, steps, overrides[kind])
+        elif folder is None:
+            path = _absent(exposure, kind, steps, "no folder of reference files was given")
+        else:
+            index = index or index_folder(folder)
+            path = _best(exposure, kind, steps, index, folder)
+        chosen[kind] = path and _reference(kind, path)
+    return chosen
+
+
+def _check_overrides(overrides):
+    for kind, value in overrides.items():
+        if kind not in REFERENCE_TYPES:
+            hint = nearest(kind, REFERENCE_TYPES)
+            raise ParameterError(f"override_{kind}: no such type of reference; {hint}")
+        if not (value is None or isinstance(value, str | Path)):
+            raise ParameterError(f"override_{kind}={value!r}: expected the path of a file, or N/A")
+    return {kind: value for kind, value in overrides.items() if str(value or "").strip()}
+
+
+def _overriding(kind, steps, value):
+    if str(value).strip().upper() != "N/A":
+        path = Path(value).expanduser()
+        if path.is_file():
+            return path
+        problem = "not a file" if path.exists() else "no such file"
+        raise ReferenceFileError(f"override_{kind}={value}: {problem}; give a path, or N/A")
+    indispensable = [step for step in steps if step in REFERENCE_TYPES[kind].indispensable]
+    if indispensable:
+        names = " and ".join(indispensable)
+        raise ReferenceFileError(
+            f"override_{kind}=N/A: {names} cannot do without; give a path, or skip {names}"
+        )
+    return None
+
+
+def _best(exposure, kind, steps, index, folder):
+    """Return the path of the folder's file that suits best, None if it may be absent."""
+    observed = moment(exposure.date_obs)
+    if observed is None:
+        raise ReferenceFileError(
+            f"{exposure.path}: DATE-OBS, TIME-OBS={exposure.date_obs} is no date; mend the header, "
+            f"or give override_{kind}"
+        )
+    suitable, rejected = [], []
+    for candidate in index.candidates:
+        if candidate.type != kind:
+            continue
+        since = use_after(candidate.facts)
+        reason = mismatch(candidate.facts, exposure)
+        if reason is None and (since is None or since > observed):
+            reason = f"USEAFTER={candidate.facts['USEAFTER']}"
+        if reason is None:
+            suitable.append((specificity(candidate.facts, exposure), since, candidate.path))
+        else:
+            rejected.append((candidate.path, reason))
+    if not suitable:
+        return _absent(exposure, kind, steps, _search(folder, kind, rejected, index.unreadable))
+    best = max(rank[:2] for rank in suitable)
+    winners = [str(path) for *rank, path in suitable if tuple(rank) == best]
+    if len(winners) > 1:
+        raise ReferenceFileError(
+            f"{exposure.name}: {len(winners)} {kind} references suit equally well: "
+            f"{', '.join(winners)}; remove all but one, or choose with override_{kind}"
+        )
+    return Path(winners[0])
+
+
+def _search(folder, kind, rejected, unreadable):
+    """Say in a few words what a folder has instead."""
+    details = [f"{path.name} is for {reason}" for path, reason in rejected[:3]]
+    details += [f"{len(rejected) - 3} others do not suit either"] if len(rejected) > 3 else []
+    names = [path.name for path in unreadable]
+    close = [name for name in names if kind in name.lower()] or difflib.get_close_matches(
+        f"{kind}.fits", names, n=3, cutoff=0.0
+    )
+    details += [f"{name} cannot be read" for name in close[:3]]
+    return f"not in {folder}" + (f" ({', '.join(details)})" if details else "")
+
+
+def _absent(exposure, kind, steps, search) -> None:
+    known = REFERENCE_TYPES[kind]
+    if known.optional:
+        return
+    remedy = f"give another folder, or override_{kind}: PATH"
+    if not set(steps).intersection(known.indispensable):
+        skipped = [step for step in steps if (step, kind) != ("saturation", "superbias")]
+        purpose = f"skip {' and '.join(skipped)}" if skipped else "do without it"
+        remedy = f"{remedy}, or override_{kind}: N/A to {purpose}".replace(", or", ",", 1)
+    raise ReferenceFileError(
+        f"{exposure.name}: no {kind} reference for {' and '.join(steps)}, {search}; {remedy}"
+    )
+
+
+def _reference(kind, path):
+    known = digest(path)
+    if known.findings:
+        raise ReferenceFileError(
+            f"{path}{known.findings[0]}; fetch the file again or give another one with "
+            f"override_{kind}"
+        )
+    return Reference(kind, path, path.name, known.sha256)
