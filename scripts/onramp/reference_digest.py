@@ -83,8 +83,8 @@ def _scan_image(name, image):
     for first in range(0, ny, height):
         with np.errstate(over="ignore"):
             values = image.read(first, min(first + height, ny)).astype(np.float32, copy=False)
-        finite += np.count_nonzero(np.isfinite(values))
-        infinite += np.count_nonzero(np.isinf(values))
+        finite += int(np.isfinite(values).sum())
+        infinite += int(np.isinf(values).sum())
     if infinite:
         return [f"[{name}]: {infinite} infinite value{'s' * (infinite > 1)}"]
     return [] if finite else [f"[{name}]: no finite value"]
