@@ -1,0 +1,145 @@
+"""The command line: ``onramp detector1 x_uncal.fits --references refs/ --steps.jump.skip=true``."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from onramp import __version__
+from onramp.errors import OnrampError, ParameterError
+from onramp.parameters import STEPS, nearest, step_model
+
+_OPTIONS = ("references", "output_dir", "save_results", "save_calibrated_ramp", "cores")
+
+
+def main(arguments=None) -> int:
+    """Run the command line; return the exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _main(arguments)
+    except OnrampError as error:
+        print(f"onramp: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("onramp: interrupted; nothing is left half written", file=sys.stderr)
+        return 130
+
+
+def _main(arguments):
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    steps, overrides = _split(rest)
+    return _run_detector1(options, steps, overrides)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="onramp", description="JWST raw exposures to count rates.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"onramp {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    detector1 = commands.add_parser(
+        "detector1",
+        help="process one uncal file to its rate and rateints products",
+        description="Process one uncal file to its rate and rateints products.",
+        epilog=_steps_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    detector1.add_argument("uncal", type=Path, metavar="FILE", help="the uncal file")
+    detector1.add_argument("--references", metavar="FOLDER", help="folder of reference files")
+    detector1.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
+    detector1.add_argument("--save_results", metavar="BOOL", type=_boolean, default=True,
+                           help="accepted for compatibility; products are always written")  # fmt: skip
+    detector1.add_argument("--save_calibrated_ramp", metavar="BOOL", type=_boolean, default=False,
+                           help="write the ramp product as well")  # fmt: skip
+    detector1.add_argument("--cores", metavar="N", type=int,
+                           help="cores that maximum_cores may use; default: those granted")  # fmt: skip
+    detector1.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    return parser
+
+
+def _boolean(text):
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise argparse.ArgumentTypeError(f"expected true or false, not '{text}'")
+
+
+def _steps_help():
+    lines = [
+        "references:",
+        "  --override_TYPE=PATH|N/A",
+        "      Use this file for mask, saturation, superbias, linearity, dark, gain, readnoise or",
+        "      ipc; N/A skips the step.",
+        "",
+        "steps and their parameters (--steps.STEP.PARAMETER=VALUE), in the order they run:",
+    ]
+    for step in STEPS:
+        model = step_model(step)
+        lines += ["", f"{step}: {(model.__doc__ or '').strip().splitlines()[0]}"]
+        for name, field in model.model_fields.items():
+            lines.append(f"  --steps.{step}.{name}={field.default}")
+            lines.append(f"      {field.description}")
+    return "\n".join(lines)
+
+
+def _split(arguments):
+    """Return steps' parameters and overrides from ``--steps.x.y=v`` and ``--override_x=v``."""
+    steps, overrides = {}, {}
+    arguments = iter(arguments)
+    for argument in arguments:
+        name, equals, value = argument.removeprefix("--").partition("=")
+        if not argument.startswith("--"):
+            raise ParameterError(f"command line: '{argument}' is one argument too many")
+        if not (name.startswith(("steps.", "override_"))):
+            raise ParameterError(f"command line: unknown option --{name}; {_hint(name)}")
+        if not equals:
+            value = next(arguments, None)
+            if value is None:
+                raise ParameterError(f"command line: --{name} needs a value: --{name}=VALUE")
+        value = None if value in ("None", "null", "") else value
+        if name.startswith("override_"):
+            overrides[name.removeprefix("override_")] = value
+            continue
+        _, step, *parameter = name.split(".")
+        if len(parameter) != 1:
+            raise ParameterError(f"command line: --{name}: expected --steps.STEP.PARAMETER=VALUE")
+        steps.setdefault(step, {})[parameter[0]] = value
+    return steps, overrides
+
+
+def _hint(name):
+    hint = nearest(name, _OPTIONS)
+    return hint.replace("'", "--", 1).replace("'", "") if "mean" in hint else "see --help"
+
+
+def _run_detector1(options, steps, overrides):
+    from onramp.detector1 import process_exposure, references_folder, split_overrides
+
+    logging.basicConfig(
+        level=logging.WARNING if options.quiet else logging.INFO,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    parameters, overrides = split_overrides(steps, overrides, "command line")
+    statistics = process_exposure(
+        options.uncal,
+        options.output_dir,
+        parameters,
+        references_folder(options.uncal, options.references),
+        overrides,
+        options.cores,
+        options.save_calibrated_ramp,
+    )
+    if not options.quiet:
+        print(f"{statistics['exposure']}: products in {options.output_dir}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Compile all kernels into the cache on disk, once, so that no job waits for the compiler."""
+
+import numpy as np
+
+from onramp.steps import ipc, jump, linearity, ramp_fit, refpix, saturation
+
+
+def main():
+    """Call every kernel on a few pixels, with each type of array it may meet."""
+    nints, ngroups, ny, nx = shape = 2, 4, 6, 8
+    generator = np.random.default_rng(1)
+    raw = generator.integers(1, 60000, shape).astype(np.uint16)
+    plane = np.ones((ny, nx), np.float32)
+    unchecked = np.zeros((ny, nx), bool)
+    for samples in (raw, raw.astype(np.float32)):
+        groupdq = np.zeros(shape, np.uint8)
+        saturation.flag_saturation(samples, groupdq, 30000 * plane, unchecked, plane, 1, 4)
+    data = raw.astype(np.float32)
+    _warm_refpix(data)
+    coefficients = np.ones((3, ny, nx), np.float32)
+    linearity.correct(data, groupdq, coefficients)
+    linearity.correct_frames(data, groupdq, coefficients, coefficients, 4)
+    ipc.correct(data, np.ones((3, 3), np.float32), (slice(1, 4), slice(1, 4)))
+    groupdq[:] = 0
+    for branch in (jump.ITERATIVE, jump.SINGLE_PASS, jump.SIGMA_CLIP):
+        thresholds = jump.Thresholds(4.0, 6.0, 5.0, 10.0, 1000.0, 1.0, 1, 1.0, 1)
+        detection = jump.Detection(branch, thresholds, True, True, 1)
+        jump.detect_jumps(data, groupdq, plane, plane, detection, slice(1, 5))
+    noise = ramp_fit.Noise(plane, plane, plane)
+    timing = ramp_fit.Timing.of(10.0, 10.0, 1)
+    weights = ramp_fit.slope_weights(ngroups)
+    ramp_fit.fit_slopes(data, groupdq, np.zeros((ny, nx), np.uint32), noise, timing, True, weights)
+
+
+def _warm_refpix(data):
+    nints, ngroups, ny, nx = data.shape
+    lanes = np.zeros(nx, np.int64)
+    fast, slow = np.zeros((nints, ngroups, 1)), np.zeros((nints, ngroups, ny))
+    single = np.zeros((nints, ngroups), bool)
+    refpix.subtract(data, 0, refpix.Offsets(lanes, fast, slow, single, False))
+    for precision in (np.float32, np.float64):
+        values = np.ones((20, 4), precision)
+        refpix.running_median(values, values > 0, 11)
+
+
+if __name__ == "__main__":
+    main()
