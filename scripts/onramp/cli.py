@@ -52,12 +52,26 @@ def _parser():
     detector1.add_argument("uncal", type=Path, metavar="FILE", help="the uncal file")
     detector1.add_argument("--references", metavar="FOLDER", help="folder of reference files")
     detector1.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
-    detector1.add_argument("--save_results", metavar="BOOL", type=_boolean, default=True,
-                           help="accepted for compatibility; products are always written")  # fmt: skip
-    detector1.add_argument("--save_calibrated_ramp", metavar="BOOL", type=_boolean, default=False,
-                           help="write the ramp product as well")  # fmt: skip
-    detector1.add_argument("--cores", metavar="N", type=int,
-                           help="cores that maximum_cores may use; default: those granted")  # fmt: skip
+    detector1.add_argument(
+        "--save_results",
+        metavar="BOOL",
+        type=_boolean,
+        default=True,
+        help="accepted for compatibility; products are always written",
+    )
+    detector1.add_argument(
+        "--save_calibrated_ramp",
+        metavar="BOOL",
+        type=_boolean,
+        default=False,
+        help="write the ramp product as well",
+    )
+    detector1.add_argument(
+        "--cores",
+        metavar="N",
+        type=int,
+        help="cores that maximum_cores may use; default: those granted",
+    )
     detector1.add_argument("--quiet", action="store_true", help="print nothing but errors")
     return parser
 

@@ -39,6 +39,7 @@ REFERENCE_PIXEL = 1 << 31
 PIXEL = {name: bit for name, bit in list(globals().items()) if isinstance(bit, int)}
 """Every flag by the mnemonic that DQ_DEF tables of reference files use."""
 
+
 def translate(dq, definition):
     """
     Translate a reference file's data quality to the standard bits.
@@ -59,8 +60,9 @@ def translate(dq, definition):
     if not definition:
         return dq
     standard = np.zeros_like(dq)
+    present = int(np.bitwise_or.reduce(dq, axis=None))
     for value, name in definition:
         bit = PIXEL.get(name.strip())
-        if bit:
-            standard[(dq & np.uint32(value)) != 0] |= np.uint32(bit)
+        if bit and present & value:
+            standard |= np.where(dq & np.uint32(value), np.uint32(bit), np.uint32(0))
     return standard

@@ -142,7 +142,7 @@ class ProductFile:
     def write_rows(self, name, first_row, band):
         """Store a band; see `Product.write_rows`."""
         offset, extension = self._extensions[name]
-        *leading, ny, nx = extension.shape
+        ny, nx = extension.shape[-2:]
         dtype = np.dtype(extension.dtype)
         planes = _big_endian(band, dtype).reshape(-1, band.shape[-2], nx)
         with self._explained():

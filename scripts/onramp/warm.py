@@ -7,7 +7,7 @@ from onramp.steps import ipc, jump, linearity, ramp_fit, refpix, saturation
 
 def main():
     """Call every kernel on a few pixels, with each type of array it may meet."""
-    nints, ngroups, ny, nx = shape = 2, 4, 6, 8
+    _, ngroups, ny, nx = shape = 2, 4, 6, 8
     generator = np.random.default_rng(1)
     raw = generator.integers(1, 60000, shape).astype(np.uint16)
     plane = np.ones((ny, nx), np.float32)

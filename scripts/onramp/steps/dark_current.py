@@ -41,7 +41,8 @@ def match_readout(dark_signal, science: Readout, dark: Readout):
     Parameters
     ----------
     dark_signal : (n, ny, nx) float32
-        The dark's first `groups_needed` groups [DN], all of them if it is too short.
+        The dark's first `groups_needed` groups [DN], all of them if it is too short; its NaN are
+        set to 0.
     science, dark : Readout
 
     Returns
@@ -52,7 +53,7 @@ def match_readout(dark_signal, science: Readout, dark: Readout):
     if science.frames > dark.frames:
         missing = science.frames - dark.frames + dark.groupgap
         dark_signal = _extrapolate(dark_signal, -(-missing // (dark.nframes + dark.groupgap)))
-    dark_signal = np.nan_to_num(dark_signal, nan=0.0, posinf=None, neginf=None)
+    dark_signal[np.isnan(dark_signal)] = 0.0
     if _same_pattern(science, dark):
         return dark_signal[: science.ngroups]
     groups = np.empty((science.ngroups, *dark_signal.shape[1:]), np.float32)

@@ -236,7 +236,9 @@ class FourOutputs:
         for (positions, good), lanes in zip(self._sides, self._side_lanes):
             values = self._take(frame, positions, precision)
             values = (values - offsets[lanes].astype(precision)).astype(precision)
-            signals.append(running_median(values, good, length + (length + 1) % 2))
+            signals.append(
+                running_median(values, np.ascontiguousarray(good), length + (length + 1) % 2)
+            )
         left, right = signals
         both = 0.5 * (left + right)
         one = np.where(np.isnan(left), right, left)
@@ -321,15 +323,19 @@ def subtract(data, first_row, offsets):
     for i in range(nints):
         for g in range(ngroups):
             by_lane, by_row = offsets.fast[i, g], offsets.slow[i, g]
-            single = offsets.single_precision[i, g]
+            if offsets.transposed and sides:
+                slow[:] = by_row
+            elif not offsets.transposed:
+                for x in range(nx):
+                    fast[x] = by_lane[offsets.lanes[x]]
             for y in range(ny):
                 row = first_row + y
-                for x in range(nx):
-                    fast[x] = by_lane[offsets.lanes[row if offsets.transposed else x]]
-                    if sides:
-                        slow[x] = by_row[x if offsets.transposed else row]
                 samples = data[i, g, y]
-                if single:
+                if offsets.transposed:
+                    fast[:] = by_lane[offsets.lanes[row]]
+                elif sides:
+                    slow[:] = by_row[row]
+                if offsets.single_precision[i, g]:
                     for x in range(nx):
                         samples[x] = np.float32(samples[x] - fast[x]) - slow[x]
                 else:

@@ -147,7 +147,7 @@ def _flag_partial(data, groupdq, threshold, unchecked, reach, nframes):
 
 @kernel
 def _flag_second(data, groupdq, threshold, bias, nframes):
-    """Flag second groups hit in their last frames: the third saturated, and not by its own light."""
+    """Flag second groups hit in their last frames: the third is full, not by its own light."""
     _, ny, nx = data.shape
     middle = (nframes + 1) / 2.0
     last = 3.0 * nframes

@@ -1,0 +1,293 @@
+"""
+The steps before jump detection, for one exposure: what is surveyed once, and the bands of rows.
+
+What needs whole frames (data quality, reference pixels, groups in which no pixel is usable) is
+surveyed first and leaves a small result; then any band can be calibrated on its own.
+"""
+
+import numpy as np
+
+from onramp.flags import DO_NOT_USE
+from onramp.steps import (
+    dark_current,
+    group_scale,
+    ipc,
+    linearity,
+    refpix,
+    saturation,
+    superbias,
+)
+
+LIGHT_BORDER = 4  # reference pixels at each edge of the detector
+DETECTOR_SIZE = 2048
+SURVEY_ROWS = 64
+
+
+class Calibration:
+    """
+    The steps from group_scale to dark_current for one exposure.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    references : dict of str to OpenReference or None
+        By type; None stands for N/A.
+    parameters : Detector1Parameters
+
+    Attributes
+    ----------
+    states : dict of str to str
+        COMPLETE or SKIPPED for each step of the pipeline.
+    pixeldq : (ny, nx) uint32
+        Data quality as it is after superbias; there after `survey`.
+    """
+
+    def __init__(self, exposure, references, parameters):
+        self.exposure = exposure
+        self.references = references
+        self.parameters = parameters
+        self.states = dict.fromkeys(type(parameters).model_fields, "SKIPPED")
+        readout = exposure.readout
+        self.scale = group_scale.scale_factor(readout.nframes, exposure.frame_divisor)
+        if not (self.scale and self.runs("group_scale")):
+            self.scale = None
+        self.masked = self.runs("dq_init", "mask")
+        self.saturated = self.runs("saturation", "saturation")
+        self.ipc = self.runs("ipc", "ipc")
+        self.biased = self.runs("superbias", "superbias")
+        self.refpix = self.runs("refpix")
+        self.linear = self.runs("linearity", "linearity")
+        self.dark = self.runs("dark_current", "dark") and self._plan_dark()
+        self.zeroframe = exposure.zeroframe
+        self.offsets = self.zero_offsets = None
+
+    def runs(self, step, *types):
+        """Return whether a step runs; note its state."""
+        wanted = not getattr(self.parameters, step).skip
+        runs = wanted and all(self.references.get(kind) is not None for kind in types)
+        self.states[step] = "COMPLETE" if runs else "SKIPPED"
+        return runs
+
+    def _plan_dark(self):
+        header = self.references["dark"].header
+        shape = self.references["dark"].shape("SCI")
+        self.dark_readout = dark_current.Readout(
+            shape[0], int(header["NFRAMES"]), int(header["GROUPGAP"])
+        )
+        usable = dark_current.usable(self.exposure.readout, self.dark_readout)
+        self.states["dark_current"] = "COMPLETE" if usable else "SKIPPED"
+        return usable
+
+    def survey(self, stopwatch):
+        """Look at what needs whole frames; to be called once, before any band."""
+        since = stopwatch.now()
+        self.pixeldq = self._pixel_quality()
+        since = stopwatch.add("dq_init", since)
+        if self.refpix:
+            self._survey_reference_pixels()
+            stopwatch.add("refpix", since)
+
+    def _pixel_quality(self):
+        ny, nx = self.exposure.shape[2:]
+        dq = np.zeros((ny, nx), np.uint32)
+        if self.masked:
+            dq |= self.references["mask"].dq(0, ny)
+        self.mask = (dq & DO_NOT_USE).astype(np.uint8)
+        if self.saturated:
+            reference = self.references["saturation"]
+            _, _, saturation_dq = saturation.thresholds(
+                reference.read("SCI", 0, ny), reference.dq(0, ny)
+            )
+            dq |= saturation_dq
+        if self.biased:
+            dq |= self.references["superbias"].dq(0, ny)
+        return dq
+
+    def _bias(self, first, last):
+        reference = self.references.get("superbias")
+        return None if reference is None else reference.read("SCI", first, last)
+
+    def _survey_reference_pixels(self):
+        nints, ngroups, ny, _ = self.exposure.shape
+        correction = refpix.prepare(self.exposure.subarray, self.pixeldq, self.parameters.refpix)
+        if correction is None:
+            return
+        bias = self._bias(0, ny) if self.biased else None
+        zero_bias = np.where(np.isnan(bias), np.float32(0), bias) if self.biased else np.float32(0)
+
+        def frames():
+            for i in range(nints):
+                for g in range(ngroups):
+                    raw = self.exposure.sci.read(0, ny, (slice(i, i + 1), slice(g, g + 1)))
+                    yield (i, g), (self._scaled(raw)[0, 0] - zero_bias).ravel()
+
+        def zero_frames():
+            for i in range(nints):
+                yield (i, 0), self._zero_frames(0, ny, slice(i, i + 1), bias)[0].ravel()
+
+        self.offsets = correction.survey(frames(), (nints, ngroups))
+        if self.zeroframe is not None:
+            self.zero_offsets = correction.survey(zero_frames(), (nints, 1))
+
+    def _zero_frames(self, first, last, integrations, bias):
+        """Return zero frames, saturation and superbias taken care of."""
+        outer_first, outer_last = self._grown(first, last)
+        frames = self.zeroframe.read(outer_first, outer_last, (integrations,)).astype(np.float32)
+        if self.saturated:
+            threshold, _, _ = self._thresholds(outer_first, outer_last)
+            saturation.flag_zeroframe(frames, threshold, self.parameters.saturation.n_pix_grow_sat)
+        frames = frames[:, first - outer_first : last - outer_first].copy()
+        if self.biased:
+            superbias.subtract_from_zeroframe(frames, bias)
+        return frames
+
+    def _scaled(self, raw):
+        data = raw.astype(np.float32)
+        if self.scale is not None:
+            data *= np.float32(self.scale)
+        return data
+
+    def _grown(self, first, last):
+        """Return the rows that saturation flags and ipc of [first, last) depend on."""
+        reach = 0
+        if self.saturated:
+            reach = saturation.halo(self.parameters.saturation.n_pix_grow_sat)
+        if self.ipc:
+            reach = max(reach, self.references["ipc"].shape("SCI")[0])
+        return max(0, first - reach), min(self.exposure.shape[2], last + reach)
+
+    def _thresholds(self, first, last):
+        reference = self.references["saturation"]
+        return saturation.thresholds(reference.read("SCI", first, last), reference.dq(first, last))
+
+    def unusable_groups(self):
+        """Return (nints, ngroups) bool: groups in which every pixel is DO_NOT_USE."""
+        nints, ngroups, ny, _ = self.exposure.shape
+        unusable = np.ones((nints, ngroups), bool)
+        height = SURVEY_ROWS
+        middle = ny // 2 // height * height
+        for first in [*range(middle, ny, height), *range(0, middle, height)]:
+            _, groupdq = self.load(first, min(first + height, ny))
+            unusable &= ((groupdq & DO_NOT_USE) != 0).all(axis=(2, 3))
+            if not unusable.any():
+                break
+        return unusable
+
+    def load(self, first, last):
+        """Return the scaled raw samples and their flags after dq_init, saturation and ipc."""
+        outer_first, outer_last = self._grown(first, last)
+        rows = slice(first - outer_first, last - outer_first)
+        raw = self.exposure.sci.read(outer_first, outer_last)
+        samples = self._scaled(raw) if self.scale is not None or self.ipc else raw
+        groupdq = np.empty(raw.shape, np.uint8)
+        groupdq[...] = self.mask[outer_first:outer_last]
+        if self.saturated:
+            parameters = self.parameters.saturation
+            threshold, unchecked, _ = self._thresholds(outer_first, outer_last)
+            saturation.flag_saturation(
+                samples, groupdq, threshold, unchecked, self._bias(outer_first, outer_last),
+                parameters.n_pix_grow_sat,
+                self.exposure.readout.nframes if parameters.use_readpatt else None,
+            )  # fmt: skip
+        if self.ipc:
+            self._correct_ipc(samples, outer_first)
+        data = np.ascontiguousarray(samples[:, :, rows], dtype=np.float32)
+        return data, np.ascontiguousarray(groupdq[:, :, rows])
+
+    def _correct_ipc(self, data, first):
+        placement = self.exposure.subarray
+        reference = self.references["ipc"]
+        if len(reference.shape("SCI")) == 2:
+            kernel = reference.read("SCI", 0, reference.shape("SCI")[0])
+        else:
+            kernel = reference.read("SCI", first, first + data.shape[2])
+        x, y = placement.xstart - 1, placement.ystart - 1 + first
+        inside = LIGHT_BORDER, DETECTOR_SIZE - LIGHT_BORDER
+        light = [
+            slice(max(0, inside[0] - start), min(size, inside[1] - start))
+            for start, size in ((y, data.shape[2]), (x, data.shape[3]))
+        ]
+        ipc.correct(data, kernel, light)
+
+    def corrections(self):
+        """Return the steps after ipc, in order: name and function of first row, data, flags, dq."""
+        return (
+            ("superbias", self._subtract_superbias),
+            ("refpix", self._correct_refpix),
+            ("linearity", self._linearise),
+            ("dark_current", self._subtract_dark),
+        )
+
+    def _subtract_superbias(self, first, data, _groupdq, _pixeldq):
+        if self.biased:
+            superbias.subtract_superbias(data, self._bias(first, first + data.shape[2]))
+
+    def _correct_refpix(self, first, data, _groupdq, _pixeldq):
+        if self.offsets is not None:
+            refpix.subtract(data, first, self.offsets)
+
+    def _linearise(self, first, data, groupdq, pixeldq):
+        if not self.linear:
+            return
+        reference = self.references["linearity"]
+        rows = first, first + data.shape[2]
+        coefficients, dq = reference.read("COEFFS", *rows), reference.dq(*rows)
+        inverse = None
+        readout = self.exposure.readout
+        if reference.has("INV_COEFFS") and readout.nframes > 1 and readout.ngroups > 1:
+            inverse = reference.read("INV_COEFFS", *rows)
+        pixeldq |= linearity.prepare_coefficients(coefficients, dq, pixeldq)
+        if inverse is None:
+            linearity.correct(data, groupdq, coefficients)
+        else:
+            pixeldq |= linearity.prepare_coefficients(inverse, dq, pixeldq)
+            linearity.correct_frames(data, groupdq, coefficients, inverse, readout.nframes)
+
+    def _subtract_dark(self, first, data, _groupdq, pixeldq):
+        if not self.dark:
+            return
+        reference = self.references["dark"]
+        rows = first, first + data.shape[2]
+        science = self.exposure.readout
+        needed = dark_current.groups_needed(science, self.dark_readout)
+        signal = reference.read("SCI", *rows, leading=(slice(needed),))
+        dark_current.subtract_dark(
+            data, dark_current.match_readout(signal, science, self.dark_readout)
+        )
+        pixeldq |= reference.dq(*rows)
+
+    def average_dark_current(self, first, last):
+        """
+        Return the mean dark current of rows [first, last), (rows, nx) float32 [e-/s].
+
+        From the parameter, else the reference's AVDRKCUR extension, else its AVDRKCUR keyword.
+        """
+        shape = (last - first, self.exposure.shape[3])
+        reference = self.references.get("dark")
+        if self.parameters.dark_current.skip or reference is None:
+            return np.zeros(shape, np.float32)
+        value = self.parameters.dark_current.average_dark_current
+        if value is None and reference.has("AVDRKCUR"):
+            return reference.read("AVDRKCUR", first, last)
+        if value is None:
+            value = reference.header.get("AVDRKCUR") or 0.0
+        return np.full(shape, value, np.float32)
+
+    def corrected_zeroframe(self, first, last):
+        """Return the zero frames of rows [first, last), corrected, (nints, rows, nx) float32."""
+        bias = self._bias(first, last) if self.biased else None
+        frames = self._zero_frames(first, last, slice(None), bias)
+        unusable = frames == 0.0
+        ramps = frames[:, None]
+        if self.zero_offsets is not None:
+            refpix.subtract(ramps, first, self.zero_offsets)
+            frames[unusable] = 0.0
+        if self.linear:
+            reference = self.references["linearity"]
+            coefficients = reference.read("COEFFS", first, last)
+            dq = reference.dq(first, last)
+            linearity.prepare_coefficients(coefficients, dq, np.zeros_like(dq))
+            unusable = frames == 0.0
+            linearity.correct(ramps, np.zeros(ramps.shape, np.uint8), coefficients)
+            frames[unusable] = 0.0
+        return frames

@@ -1,0 +1,157 @@
+"""What a run is asked to do: the workflow's configuration as a typed model."""
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from onramp import cores
+from onramp.errors import ParameterError
+from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
+from onramp.reference_types import REFERENCE_TYPES
+
+THREADED_STEPS = tuple(
+    step for step in STEPS if hasattr(getattr(Detector1Parameters(), step), "maximum_cores")
+)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def _text(value):
+    return "" if value is None else value
+
+
+class References(_Model):
+    """Reference files, and which of them to replace."""
+
+    source: Literal["folder"] = Field(
+        "folder", description="Where reference files come from (`crds` is not available yet)."
+    )
+    folder: str = Field(
+        "references", min_length=1, description="Folder of reference files, named as in CRDS."
+    )
+    override: dict[Literal[tuple(REFERENCE_TYPES)], Annotated[str, BeforeValidator(_text)]] = Field(
+        {}, description="Path of a file to use instead, or N/A to skip what needs it, by type."
+    )
+
+
+class Configuration(_Model):
+    """Every option of the workflow."""
+
+    exposures: str = Field(
+        "uncal",
+        min_length=1,
+        description="A folder, a glob, one *_uncal.fits file, or a sheet (.tsv, .csv).",
+    )
+    output_dir: str = Field("results", min_length=1, description="Folder of the products.")
+    parallelism: Literal["exposures", "steps"] = Field(
+        "exposures",
+        description="exposures: side by side, one thread each; steps: one at a time, all cores.",
+    )
+    references: References = References()
+    save_calibrated_ramp: bool = Field(
+        False, description="Write the calibrated ramp, <exposure>_ramp.fits, as well."
+    )
+    quicklook: bool = Field(True, description="Draw a picture of each exposure's products.")
+    steps: Detector1Parameters = Detector1Parameters()
+
+
+def load(mapping: Any, origin: str) -> Configuration:
+    """
+    Check a configuration.
+
+    Parameters
+    ----------
+    mapping : mapping
+        The configuration as read from YAML.
+    origin : str
+        Where it comes from, for the messages.
+
+    Raises
+    ------
+    ParameterError
+        In one line: an unknown option (with the nearest name), a value that is not of its type, or
+        options that exclude each other.
+    """
+    mapping = dict(_mapping(mapping, origin, "the configuration"))
+    _known(mapping, Configuration, origin, "")
+    steps = parse_steps(mapping.pop("steps", None), origin)
+    if mapping.get("references") is None:
+        mapping.pop("references", None)
+    else:
+        mapping["references"] = _references(mapping["references"], origin)
+    try:
+        configuration = Configuration.model_validate({**mapping, "steps": steps})
+    except ValidationError as error:
+        raise ParameterError(_explain(error, origin)) from None
+    refuse_mixing(configuration.parallelism, steps, origin)
+    return configuration
+
+
+def _mapping(value, origin, what):
+    if isinstance(value, Mapping):
+        return value
+    kind = "nothing" if value is None else f"a {type(value).__name__}"
+    raise ParameterError(f"{origin}: {what} must be 'option: value' lines, not {kind}")
+
+
+def _known(mapping, model, origin, prefix):
+    for name in mapping:
+        if name not in model.model_fields:
+            hint = nearest(name, model.model_fields)
+            raise ParameterError(f"{origin}: unknown option '{prefix}{name}'; {hint}")
+
+
+def _references(values, origin):
+    values = dict(_mapping(values, origin, "references"))
+    _known(values, References, origin, "references.")
+    if values.get("source") == "crds":
+        raise ParameterError(f"{origin}: references.source: crds is not available yet: use folder")
+    values["override"] = _mapping(values.get("override") or {}, origin, "references.override")
+    for kind in values["override"]:
+        if kind not in REFERENCE_TYPES:
+            raise ParameterError(
+                f"{origin}: references.override: no reference type '{kind}'; "
+                f"{nearest(kind, REFERENCE_TYPES)}"
+            )
+    return values
+
+
+def _explain(error, origin):
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{origin}: {place}={first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def refuse_mixing(parallelism: str, steps: Detector1Parameters, origin: str) -> None:
+    """Raise ParameterError if exposures run side by side and a step asks for several threads."""
+    if parallelism == "steps":
+        return
+    for step in THREADED_STEPS:
+        asked = getattr(steps, step).maximum_cores
+        if asked not in ("none", "1"):
+            raise ParameterError(
+                f"{origin}: steps.{step}.maximum_cores={asked} does not go with parallelism: "
+                "exposures; set it to none, or set parallelism: steps"
+            )
+
+
+def remarks(configuration: Configuration, granted: int | None) -> list[str]:
+    """Return what is done about thread counts that are accepted but odd, a line each."""
+    if configuration.parallelism == "exposures":
+        granted = 1
+    if granted is None:
+        return []
+    asked = {step: getattr(configuration.steps, step).maximum_cores for step in THREADED_STEPS}
+    found = [cores.remark(step, maximum, granted) for step, maximum in asked.items()]
+    return [remark for remark in found if remark]
+
+
+if __name__ == "__main__":
+    from onramp.configuration_files import main
+
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""Files made from the configuration's model: its schema, its table of options, its defaults."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from onramp.configuration import Configuration
+from onramp.parameters import Step
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
+README = PROJECT / "config" / "README.md"
+BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"
+MAXIMUM_CORES = {
+    "anyOf": [
+        {"enum": ["none", "quarter", "half", "all"]},
+        {"type": "string", "pattern": "^[1-9][0-9]*$"},
+        {"type": "integer", "minimum": 1},
+    ]
+}
+
+
+def schema() -> str:
+    """Return the JSON schema of the configuration, as YAML."""
+    found = Configuration.model_json_schema()
+    for model in found["$defs"].values():
+        for name, option in model["properties"].items():
+            if name == "maximum_cores":
+                option.pop("type")
+                option.update(MAXIMUM_CORES)
+            for choice in option.get("anyOf", ()):
+                if "ge" in choice:
+                    choice["minimum"] = choice.pop("ge")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return yaml.safe_dump({**head, **found}, sort_keys=False, width=100)
+
+
+def options(model=Configuration, prefix=""):
+    """Yield each option: name with its section, type, default, meaning."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield f"{prefix}{name}", None, None, (field.annotation.__doc__ or "").strip()
+            yield from options(field.annotation, f"{prefix}{name}.")
+        else:
+            default = None if field.default is PydanticUndefined else field.default
+            yield f"{prefix}{name}", _kind(field), default, field.description
+
+
+def _kind(field):
+    annotation = field.annotation
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{_yaml(value)}`" for value in get_args(annotation))
+    words = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+    kinds = [annotation, *get_args(annotation)]
+    kind = next((word for known, word in words.items() if known in kinds), "file by type")
+    bounds = [
+        f"{sign} {getattr(limit, name)}"
+        for limit in field.metadata
+        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
+        if getattr(limit, name, None) is not None
+    ]
+    kind = " ".join([kind, *bounds[:1], *(f"and {bound}" for bound in bounds[1:])])
+    return f"{kind}, or null" if type(None) in kinds else kind
+
+
+def _yaml(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value) if value != {} else "{}"
+
+
+def table() -> str:
+    """Return the table of options in Markdown."""
+    lines = ["| option | value | default | meaning |", "|---|---|---|---|"]
+    common = {f"steps.<step>.{name}": field for name, field in Step.model_fields.items()}
+    for name, kind, default, meaning in options():
+        if name == "steps":
+            lines.append(f"| **{name}** | | | {meaning.splitlines()[0]} |")
+            lines += [
+                f"| {option} | {_kind(field)} | `{_yaml(field.default)}` | {field.description} |"
+                for option, field in common.items()
+            ]
+        elif name.startswith("steps.") and name.split(".")[-1] in Step.model_fields and not default:
+            continue
+        elif kind is None:
+            lines.append(f"| **{name}** | | | {meaning.splitlines()[0]} |")
+        else:
+            lines.append(f"| {name} | {kind} | `{_yaml(default)}` | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+def readme(text: str) -> str:
+    """Return the README's text with the table between its markers renewed."""
+    before, _, rest = text.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"{README}: the markers of the table of options are missing")
+    return f"{before}{BEGIN}{table()}{END}{after}"
+
+
+def defaults() -> str:
+    """Return a configuration file with every option at its default."""
+    lines, explained = [], set()
+    for name, kind, default, meaning in options():
+        *sections, key = name.split(".")
+        indent = "  " * len(sections)
+        if kind is None:
+            lines += ["", f"{indent}# {meaning.splitlines()[0]}", f"{indent}{key}:"]
+            continue
+        comment = "" if meaning in explained and key in Step.model_fields else f"# {meaning}"
+        explained.add(meaning)
+        lines.append(f"{f'{indent}{key}: {_yaml(default)}':<46}{comment}".rstrip())
+    return "\n".join([*lines, ""])
+
+
+def main(arguments=None) -> int:
+    """Write the generated files, or say which of them are out of date."""
+    parser = argparse.ArgumentParser(prog="python -m onramp.configuration", description=__doc__)
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--write", action="store_true", help="write the schema and the table")
+    task.add_argument("--check", action="store_true", help="fail if they are out of date")
+    task.add_argument("--defaults", action="store_true", help="print a config.yaml of defaults")
+    chosen = parser.parse_args(arguments)
+    if chosen.defaults:
+        print(defaults(), end="")
+        return 0
+    stale = []
+    for path, fresh in ((SCHEMA, schema()), (README, readme(README.read_text()))):
+        if path.exists() and path.read_text() == fresh:
+            continue
+        stale.append(path)
+        if chosen.write:
+            path.write_text(fresh)
+    if stale and chosen.check:
+        names = ", ".join(str(path.relative_to(PROJECT)) for path in stale)
+        print(f"{names}: out of date; run python -m onramp.configuration --write", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,253 @@
+"""One exposure's way from the uncal file to its products: references, products, statistics."""
+
+import contextlib
+import logging
+import os
+import resource
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from onramp import cores as core_counts
+from onramp import headers, references
+from onramp.errors import InputError, OutputError
+from onramp.exposure import Exposure
+from onramp.layouts import SLOPES, ramp_extensions, slope_extensions
+from onramp.parameters import Detector1Parameters
+from onramp.products import Product, ProductFile
+from onramp.steps import jump
+from onramp.streaming import Stream
+
+log = logging.getLogger("onramp")
+
+PIXEL_AREA = (18e-4) ** 2  # of the near-infrared detectors [cm2]
+THREADED_STEPS = "jump", "ramp_fit"
+RATE_STEPS = "ramp_fit", "gain_scale"  # their output is no ramp
+NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
+
+
+class Detector1Result(NamedTuple):
+    """What `Detector1.call` returns; products that were not made are None."""
+
+    rate: Product | None
+    rateints: Product | None
+    ramp: Product | None
+    statistics: dict
+
+
+class ExposureJob:
+    """One exposure on its way to its products: run once."""
+
+    def __init__(
+        self, uncal, folder, overrides, parameters, output_dir, cores, save_ramp, *, in_memory,
+        on_disk, rows=None,
+    ):  # fmt: skip
+        self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
+        self.parameters: Detector1Parameters = parameters
+        self.output_dir = Path(output_dir)
+        self.cores = cores or core_counts.granted()
+        self.save_ramp = save_ramp or parameters.ramp_fit.skip
+        self.in_memory, self.on_disk, self.rows = in_memory, on_disk, rows
+        self.threads = {
+            step: core_counts.threads(getattr(parameters, step).maximum_cores, self.cores)
+            for step in THREADED_STEPS
+        }
+        self.started = time.perf_counter()
+        self.open_products = []
+
+    def run(self):
+        """Run all steps; leave complete products or none."""
+        for step in THREADED_STEPS:
+            remark = core_counts.remark(
+                step, getattr(self.parameters, step).maximum_cores, self.cores
+            )
+            if remark:
+                log.warning(remark)
+        if self.on_disk:
+            _make_folder(self.output_dir)
+        with contextlib.ExitStack() as stack:
+            exposure = stack.enter_context(Exposure(self.uncal))
+            log.info("%s: %s %s %s", exposure.name, exposure.instrument, exposure.detector,
+                     exposure.exp_type)  # fmt: skip
+            chosen = references.select(exposure, self.parameters, self.folder, self.overrides)
+            opened = {
+                kind: stack.enter_context(references.open_reference(reference, exposure))
+                for kind, reference in chosen.items()
+                if reference is not None
+            }
+            stack.callback(self._discard)
+            return self._run(exposure, chosen, opened)
+
+    def _run(self, exposure, chosen, opened):
+        recorders = {}
+        stream = Stream(exposure, opened, self.parameters, recorders)
+        self._log_plan(stream, chosen)
+        products = self._products(stream, exposure, chosen, recorders)
+        stream.survey()
+        counts = self._stream(stream, products)
+        statistics = self._statistics(stream, exposure, chosen, counts)
+        for product in self.open_products:
+            product.header.update(statistics["keywords"])
+        if stream.fits and counts["begun"] == 0:
+            raise InputError(
+                f"{exposure.path}: every ramp is saturated in its first group; there is no rate"
+            )
+        self._finish_ramps(stream, products)
+        for product in self.open_products:
+            product.finish()
+        self.open_products.clear()
+        log.info("%s: done in %.2f s", exposure.name, statistics["seconds"])
+        del statistics["keywords"]
+        return Detector1Result(
+            *(products.get(name, (None,))[0] for name in ("rate", "rateints", "ramp")), statistics
+        )
+
+    def _stream(self, stream, products):
+        def sink(first, rate, rateints):
+            for name, slopes in (("rate", rate), ("rateints", rateints)):
+                for extension, band in zip(SLOPES, slopes):
+                    for product in products[name]:
+                        product.write_rows(extension, first, band)
+
+        counts, touched = stream.run(sink, self.threads, self.rows)
+        shape = stream.exposure.shape
+        spared = [(int(i), int(g)) for i, g in np.argwhere(touched == shape[2] * shape[3])]
+        if spared:
+            counts, _ = stream.run(sink, self.threads, self.rows, spared)
+        return counts
+
+    def _log_plan(self, stream, chosen):
+        for step in type(self.parameters).model_fields:
+            values = getattr(self.parameters, step).model_dump(exclude={"skip", "save_results"})
+            text = ", ".join(f"{k}={v}" for k, v in values.items())
+            log.info("%-19s %-8s %s", step, stream.states[step], text)
+        for kind, reference in sorted(chosen.items()):
+            log.info("reference %-10s %s", kind, f"{reference.name} sha256 {reference.sha256}"
+                     if reference else "N/A")  # fmt: skip
+
+    def _products(self, stream, exposure, chosen, recorders):
+        """Open the products that are asked for; return a list of sinks for each."""
+        products = {}
+        nints, _, ny, nx = exposure.shape
+        times = exposure.table("INT_TIMES")
+
+        def add(name, suffix, model, extensions):
+            header = headers.primary_header(
+                exposure.primary, f"{exposure.name}_{suffix}.fits", model, stream.states, chosen
+            )
+            header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
+            header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
+            if stream.gain_factor is not None:
+                header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
+            kinds = [Product] * self.in_memory + [ProductFile] * self.on_disk
+            products[name] = []
+            for kind in kinds:
+                place = (self.output_dir / header["FILENAME"],) if kind is ProductFile else ()
+                products[name].append(kind(*place, header, extensions))
+                self.open_products.append(products[name][-1])
+
+        if stream.fits:
+            add("rate", "rate", "ImageModel", slope_extensions(exposure, (ny, nx), None))
+            add(
+                "rateints",
+                "rateints",
+                "CubeModel",
+                slope_extensions(exposure, (nints, ny, nx), times),
+            )
+        wanted = {"jump": "ramp"} if self.save_ramp else {}
+        for step in type(self.parameters).model_fields:
+            if getattr(self.parameters, step).save_results and step not in RATE_STEPS:
+                wanted.setdefault(step, step)
+        for step, suffix in wanted.items():
+            add(suffix, suffix, "RampModel", ramp_extensions(exposure))
+            recorders[step] = _Recorder(products[suffix])
+        return products
+
+    def _finish_ramps(self, stream, products):
+        ny = stream.exposure.shape[2]
+        for name, sinks in products.items():
+            if name in ("rate", "rateints"):
+                continue
+            for first in range(0, ny, 64):
+                last = min(first + 64, ny)
+                for sink in sinks:
+                    sink.write_rows(
+                        "AVDRKCUR", first, stream.calibration.average_dark_current(first, last)
+                    )
+                    if stream.calibration.zeroframe is not None:
+                        frames = stream.calibration.corrected_zeroframe(first, last)
+                        sink.write_rows("ZEROFRAME", first, frames)
+
+    def _statistics(self, stream, exposure, chosen, counts):
+        nints, ngroups, ny, nx = exposure.shape
+        words = {}
+        rate = None
+        if stream.jumps:
+            found = counts["jumps"]
+            unusable = int(stream.unusable.sum())
+            intervals = nints * ngroups - unusable - nints
+            if intervals >= 1:
+                sample = exposure.group_time * intervals * ny * nx
+                rate = found / sample / PIXEL_AREA
+                if stream.detection.branch == jump.TOO_FEW_GROUPS:
+                    found = NOT_RUN
+                words["PRIMECRS"] = 1000.0 * found / sample
+        seconds = time.perf_counter() - self.started
+        return {
+            "exposure": exposure.name,
+            "uncal": str(exposure.path),
+            "instrument": exposure.instrument,
+            "detector": exposure.detector,
+            "mode": exposure.exp_type,
+            "readpatt": exposure.readpatt,
+            "subarray": exposure.subarray.name,
+            "nints": nints,
+            "ngroups": ngroups,
+            "ny": ny,
+            "nx": nx,
+            "jumps": counts["jumps"],
+            "jump_rate": rate,
+            "bad_fraction": counts["bad"] / (ny * nx) if stream.fits else None,
+            "seconds": seconds,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "threads": self.threads,
+            "steps": {
+                step: {"state": state, "seconds": stream.stopwatch.seconds.get(step, 0.0)}
+                for step, state in stream.states.items()
+            },
+            "references": {
+                kind: {"name": reference.name, "sha256": reference.sha256} if reference else None
+                for kind, reference in chosen.items()
+            },
+            "keywords": words,
+        }
+
+    def _discard(self):
+        for product in self.open_products:
+            product.discard()
+
+
+class _Recorder:
+    """Pass a step's output to its ramp products."""
+
+    def __init__(self, sinks):
+        self.sinks = sinks
+
+    def __call__(self, first, data, groupdq, pixeldq):
+        for sink in self.sinks:
+            sink.write_rows("SCI", first, data)
+            sink.write_rows("GROUPDQ", first, groupdq)
+            sink.write_rows("PIXELDQ", first, pixeldq)
+
+
+def _make_folder(path):
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be made: {error.strerror}; choose another output_dir"
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise OutputError(f"{path}: is not writable; choose another output_dir")
