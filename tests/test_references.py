@@ -213,7 +213,7 @@ def test_a_link_to_the_same_file_is_no_tie(folder):
 def test_other_files_in_the_folder_are_ignored(folder):
     (folder / "notes.txt").write_text("gain")
     (folder / "jwst_nircam_gain_0002.fits").write_text("no FITS")
-    (folder / ".jwst_nircam_gain_0003.fits").write_text("no FITS")
+    write(folder / ".jwst_nircam_gain_0003.fits", "gain", contents("gain"))
     (folder / "folder.fits").mkdir()
     write(folder / "x_uncal.fits", "gain", contents("gain"), {"REFTYPE": None})
     assert chosen(folder) == "jwst_nircam_gain_0001.fits"
@@ -514,6 +514,7 @@ def test_messages_about_keywords(tmp_path, kind, keywords, words):
         ("superbias", {"SCI": (20, 24), "DQ": (19, 24)}, r"\[DQ\]: .* disagrees with SCI's"),
         ("mask", {"DQ": (20, 24)}, r"\[DQ\]: float32 values; expected integers"),
         ("gain", {"SCI": (9, 24)}, "covers columns 1-24 and rows 1-9"),
+        ("gain", {"SCI": (20, 19)}, "covers columns 1-19 and rows 1-20"),
     ],
 )
 def test_messages_about_images(tmp_path, kind, images, words):
