@@ -61,25 +61,53 @@ def sort_columns(block, network):
 
 
 @kernel
-def median_in_place(values, count):
-    """
-    Return the median of the first `count` values (float64), sorting them in place.
+def _select(values, count, rank):
+    """Reorder the first `count` values so that the one of a rank (from 0) is in its place (Hoare)."""
+    low = 0
+    high = count - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i = low
+        j = high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while pivot < values[j]:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if rank <= j:
+            high = j
+        elif rank >= i:
+            low = i
+        else:
+            return
 
-    The mean of the middle two if `count` is even, NaN if it is 0.
+
+@kernel
+def middle_in_place(values, count):
+    """
+    Return the middle two of the first `count` values, or the middle one twice; reorders them.
+
+    No NaN among them; NaN if `count` is 0.
     """
     if count == 0:
-        return np.nan
-    if count > 64:
-        values[:count].sort()
-    else:
-        for i in range(1, count):
-            value = values[i]
-            j = i - 1
-            while j >= 0 and values[j] > value:
-                values[j + 1] = values[j]
-                j -= 1
-            values[j + 1] = value
+        return values.dtype.type(np.nan), values.dtype.type(np.nan)
     middle = count // 2
+    _select(values, count, middle)
+    upper = values[middle]
     if count % 2:
-        return np.float64(values[middle])
-    return (np.float64(values[middle - 1]) + np.float64(values[middle])) / 2.0
+        return upper, upper
+    lower = values[0]
+    for n in range(1, middle):
+        lower = max(lower, values[n])
+    return lower, upper
+
+
+@kernel
+def median_in_place(values, count):
+    """Return the median of the first `count` values (float64), NaN if it is 0; reorders them."""
+    lower, upper = middle_in_place(values, count)
+    return (np.float64(lower) + np.float64(upper)) / 2.0

@@ -50,4 +50,6 @@ def _convolve(data, ipc_kernel, each):
                     for x in range(max(0, -dx), min(nx, nx - dx)):
                         share = ipc_kernel[j, k, y, x] if each else ipc_kernel[j, k, 0, 0]
                         result[y, x] += share * plane[y + dy, x + dx]
-            plane[:] = result
+            for y in range(ny):
+                for x in range(nx):
+                    plane[y, x] = result[y, x]

@@ -93,7 +93,7 @@ def _segments(flags, bounds):
     kept = 0
     for n in range(count):
         if bounds[n, 1] - bounds[n, 0] > 1:
-            bounds[kept] = bounds[n]
+            bounds[kept, 0], bounds[kept, 1] = bounds[n, 0], bounds[n, 1]
             kept += 1
     return kept
 

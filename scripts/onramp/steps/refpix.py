@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
-from onramp.kernels import kernel, median_in_place
+from onramp.kernels import kernel, middle_in_place
 
 FULL = 2048
 BORDER = 4
@@ -297,9 +297,8 @@ def running_median(values, good, length):
                 if good[r, column]:
                     window[count] = values[r, column]
                     count += 1
-        result[row] = median_in_place(window, count)
-        if count > 0 and count % 2 == 0:
-            result[row] = (window[count // 2 - 1] + window[count // 2]) / 2
+        lower, upper = middle_in_place(window, count)
+        result[row] = (lower + upper) / 2
     return result
 
 
@@ -324,7 +323,8 @@ def subtract(data, first_row, offsets):
         for g in range(ngroups):
             by_lane, by_row = offsets.fast[i, g], offsets.slow[i, g]
             if offsets.transposed and sides:
-                slow[:] = by_row
+                for x in range(nx):
+                    slow[x] = by_row[x]
             elif not offsets.transposed:
                 for x in range(nx):
                     fast[x] = by_lane[offsets.lanes[x]]

@@ -115,7 +115,9 @@ def _flag_groups(data, groupdq, threshold, reach):
                 flags[x] |= floor * np.uint8(AD_FLOOR | DO_NOT_USE)
             new |= fresh != 0
         if new:
-            grown[:] = seen
+            for y in range(ny):
+                for x in range(nx):
+                    grown[y, x] = seen[y, x]
             _grow(grown, reach)
         for y in range(ny):
             flags, mask = groupdq[g, y], grown[y]
