@@ -1,0 +1,529 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onramp.flags import DO_NOT_USE, JUMP_DET, NO_GAIN_VALUE, PERSISTENCE, SATURATED
+from onramp.steps.gain_scale import rescale
+from onramp.steps.ramp_fit import (
+    Noise,
+    Timing,
+    fit_slopes,
+    group_noise,
+    ignored_groups,
+    slope_weights,
+)
+
+INVALID = DO_NOT_USE | SATURATED
+GROUP_TIME = 10.73677
+LARGE = 1e6
+CLASSES = ((5, 0.0), (10, 0.4), (20, 1.0), (50, 3.0), (100, 6.0), (np.inf, 10.0))
+
+
+class Pixel(NamedTuple):
+    """One pixel: ramps and flags (nints, ngroups), first frames (nints,) or None."""
+
+    ramps: np.ndarray
+    flags: np.ndarray
+    dq: int
+    gain: float
+    readnoise: float
+    dark: float
+    frames: np.ndarray | None
+
+
+def is_good(flags):
+    return (flags & ~PERSISTENCE) == 0
+
+
+def naive_segments(flags):
+    """Stretches of good groups, each begun a group early after a pure jump."""
+    found = []
+    g = 0
+    while g < flags.size:
+        if not is_good(flags[g]):
+            g += 1
+            continue
+        first = g
+        while g < flags.size and is_good(flags[g]):
+            g += 1
+        if first > 0 and (flags[first - 1] & ~PERSISTENCE) == JUMP_DET:
+            first -= 1
+        found.append((first, g))
+    longer = [(a, b) for a, b in found if b - a > 1]
+    return longer or found[:1]
+
+
+def naive_slope(ramp, gain, readnoise, time):
+    """Weighted straight line through a segment, the weights by signal to noise; NaN count as 0."""
+    n = ramp.size
+    if n == 1:
+        return ramp[0] / time
+    if n == 2:
+        return (ramp[1] - ramp[0]) / time
+    if not 0 < readnoise < np.inf:
+        return np.nan
+    signal = ramp[-1] - ramp[0]
+    variance = readnoise**2 + signal * gain
+    snr = 0.0 if variance <= 0 or gain == 0 else signal * gain / np.sqrt(variance)
+    power = next((p for limit, p in CLASSES if snr < limit), 10.0)
+    x = np.arange(n)
+    middle = (n - 1) / 2
+    distance = np.abs((x - middle) / middle).astype(np.float32)
+    w = np.power(distance, np.float32(power)).astype(float)
+    y = np.where(np.isnan(ramp), 0.0, ramp)
+    x_mean, y_mean = np.average(x, weights=w), np.average(y, weights=w)
+    return np.sum(w * (x - x_mean) * (y - y_mean)) / np.sum(w * (x - x_mean) ** 2) / time
+
+
+def naive_variances(rate, pixel, n, time):
+    """Poisson and read-noise variance of a segment's slope."""
+    poisson = (rate + pixel.dark) / (time * pixel.gain * max(n - 1, 1))
+    if n > 2 and not pixel.gain > 0:
+        return poisson, np.float64(0.0)
+    cubic = n**3 - n if n > 1 else 6.0
+    return poisson, 12 * (pixel.readnoise / time / pixel.gain) ** 2 / cubic
+
+
+def naive_median_rate(ramp, flags, zeroth, timing):
+    if ramp.size == 1 or zeroth == "group":
+        rate = ramp[0] / timing.one_group
+    elif zeroth == "frame":
+        rate = ramp[0] / timing.frame
+    else:
+        unusable = (flags & DO_NOT_USE) != 0
+        use = ~(unusable[1:] | unusable[:-1] | ((flags[1:] & JUMP_DET) != 0))
+        rates = (np.diff(ramp) / timing.group)[use]
+        rates = rates[~np.isnan(rates)]
+        if rates.size:
+            return np.median(rates)
+        rate = np.nan if unusable[0] else ramp[0] / timing.group
+    return 0.0 if np.isnan(rate) and ramp.size > 1 else rate
+
+
+def naive_integration(ramp, flags, zeroth, rate, pixel, timing):
+    """Sums over segments: slope/VR, 1/VP, 1/VR, 1/(VP + VR)."""
+    sums = np.zeros(4)
+    for first, last in naive_segments(flags):
+        n = last - first
+        time = timing.group
+        if n == 1 and zeroth:
+            time = timing.one_group if zeroth == "group" else timing.frame
+        slope = naive_slope(ramp[first:last], pixel.gain, pixel.readnoise, time)
+        var_p, var_r = naive_variances(rate, pixel, n, time)
+        sums += slope / var_r, (1 / var_p if var_p > 0 else 0), 1 / var_r, 1 / (var_p + var_r)
+    return sums
+
+
+def limited(weight):
+    variance = 1 / np.float64(weight)
+    return 0.0 if variance >= LARGE else variance
+
+
+def naive_pixel(pixel, timing, suppress):
+    """Fit one pixel: (slope, err, dq, VP, VR) of the rate and of each integration."""
+    ramps, flags = pixel.ramps.astype(float), pixel.flags.astype(int)
+    nints, ngroups = ramps.shape
+    ramps[(flags & SATURATED) != 0] = np.nan
+    pixeldq = pixel.dq | (0 if pixel.gain > 0 else DO_NOT_USE | NO_GAIN_VALUE)
+    found = pixeldq
+    zeroth = [None] * nints
+    saturated_groups = ((flags & SATURATED) != 0).sum(axis=1)
+    states = np.full(nints, pixeldq)
+    if suppress:
+        flags[is_good(flags).sum(axis=1) == 1] |= DO_NOT_USE
+    useless_groups = ((flags & INVALID) != 0).sum(axis=1)
+    for i in range(nints):
+        for bit in (JUMP_DET, PERSISTENCE):
+            states[i] |= bit if (flags[i] & bit).any() else 0
+        found |= states[i]
+        clean = (flags[i] == 0).sum()
+        if suppress:
+            continue
+        if clean == 1 and flags[i, 0] == 0:
+            zeroth[i] = "group"
+        elif clean == 0 and pixel.frames is not None and pixel.frames[i] != 0:
+            zeroth[i] = "frame"
+            ramps[i, 0], flags[i, 0] = pixel.frames[i], 0
+            useless_groups[i] -= 1
+            saturated_groups[i] -= saturated_groups[i] == ngroups
+    rates = [naive_median_rate(*these, timing) for these in zip(ramps, flags, zeroth)]
+    rate = np.mean(rates)
+    rate = rate if rate > 0 else 0.0
+    total = np.zeros(4)
+    rows = []
+    for i in range(nints):
+        sums = np.zeros(4)
+        if flags[i, 0] & SATURATED:
+            states[i] |= INVALID
+        if useless_groups[i] == ngroups:
+            states[i] |= DO_NOT_USE | (SATURATED if saturated_groups[i] == ngroups else 0)
+        elif not flags[i, 0] & SATURATED:
+            sums = naive_integration(ramps[i], flags[i], zeroth[i], rate, pixel, timing)
+        total += sums
+        row = [0.0] * 4
+        if sums.any():
+            var_p = limited(sums[1]) if sums[1] > 0 else 0.0
+            var_r, variance = limited(sums[2]), 1 / sums[3]
+            row = [sums[0] * var_r, 0.0 if variance > LARGE else np.sqrt(variance), var_p, var_r]
+        if states[i] & INVALID:
+            row = [np.nan, 0.0, 0.0, 0.0]
+        rows.append(row)
+    dead = (states & DO_NOT_USE != 0).all() * DO_NOT_USE
+    found |= dead | (states & SATURATED != 0).all() * SATURATED
+    var_p, var_r = (limited(w) if w > 0 else w for w in total[1:3])
+    var_p = max(var_p, 0.0)
+    mean = [total[0] * var_r, np.sqrt(var_p + var_r), var_p, var_r]
+    if found & INVALID:
+        mean = [np.nan, 0.0, 0.0, 0.0]
+    states[saturated_groups > 0] |= SATURATED
+    found |= SATURATED * (saturated_groups > 0).any()
+    return (mean, found), (rows, states)
+
+
+def naive_fit(band, timing, suppress, zeroframe=None):
+    """Fit every pixel; (4, ny, nx) slope, err, VP, VR and dq, of rate and rateints."""
+    data, groupdq, pixeldq, noise = band
+    nints, ngroups, ny, nx = data.shape
+    rate, rateints = np.zeros((4, ny, nx)), np.zeros((4, nints, ny, nx))
+    dq, dqints = np.zeros((ny, nx), np.uint32), np.zeros((nints, ny, nx), np.uint32)
+    with np.errstate(all="ignore"):
+        for y, x in np.ndindex(ny, nx):
+            frames = None if zeroframe is None else zeroframe[:, y, x]
+            constants = (np.float64(plane[y, x]) for plane in noise)
+            ramps = data[:, :, y, x], groupdq[:, :, y, x]
+            pixel = Pixel(*ramps, int(pixeldq[y, x]), *constants, frames)
+            one, each = naive_pixel(pixel, timing, suppress and ngroups > 1)
+            rate[:, y, x], dq[y, x] = one
+            rateints[:, :, y, x], dqints[:, y, x] = np.transpose(each[0]), each[1]
+    return (rate, dq), (rateints, dqints)
+
+
+def a_band(rng, shape, nframes=1, rates=None, gain=None):
+    """Ramps of all brightnesses: data [DN], groupdq, pixeldq, Noise."""
+    ny, nx = shape[2:]
+    gain = rng.uniform(1.5, 2.2, (ny, nx)).astype(np.float32) if gain is None else gain
+    readnoise = rng.uniform(4, 12, (ny, nx)).astype(np.float32)
+    rates = 10 ** rng.uniform(-1, 3, (ny, nx)) if rates is None else np.full((ny, nx), rates)
+    steps = rng.poisson(rates * GROUP_TIME * gain, shape) / gain
+    read = readnoise / np.sqrt(2 * nframes)
+    data = np.cumsum(steps, axis=1) + rng.normal(0, 1, shape) * read
+    noise = Noise(gain, group_noise(readnoise, gain, nframes), np.zeros((ny, nx), np.float32))
+    return data.astype(np.float32), np.zeros(shape, np.uint8), np.zeros((ny, nx), np.uint32), noise
+
+
+def spoil(rng, band):
+    """Sprinkle flags, NaN and impossible gains and noises over a band."""
+    data, groupdq, pixeldq, noise = band
+    nints, ngroups, ny, nx = shape = data.shape
+    density = rng.choice([0.02, 0.2, 0.5])
+    bits = rng.choice([1, 2, 4, 32, 64 | 1, 3, 5, 4 | 32, 4, 4], shape)
+    groupdq |= np.where(rng.random(shape) < density, bits, 0).astype(np.uint8)
+    first = rng.integers(0, ngroups + 1, (nints, 1, ny, nx))
+    full = (rng.random(first.shape) < 0.2) & (np.arange(ngroups)[:, None, None] >= first)
+    groupdq |= full.astype(np.uint8) * np.uint8(SATURATED)
+    pixeldq |= np.where(
+        rng.random((ny, nx)) < 0.1, rng.choice([1, 2, 1024, 3], (ny, nx)), 0
+    ).astype(np.uint32)
+    data[rng.random(shape) < 0.02] = np.nan
+    for value in (np.nan, -1.0, 0.0):
+        noise.gain[rng.random((ny, nx)) < 0.03] = value
+    noise.readnoise[rng.random((ny, nx)) < 0.03] = np.nan
+    noise.readnoise[rng.random((ny, nx)) < 0.03] = 0.0
+    noise.dark_current[rng.random((ny, nx)) < 0.3] = 0.05
+    return band
+
+
+def fit(band, suppress=True, zeroframe=None, nframes=1):
+    timing = Timing.of(GROUP_TIME * nframes, GROUP_TIME, nframes)
+    weights = slope_weights(band[0].shape[1])
+    return fit_slopes(*band, timing, suppress, weights, zeroframe)
+
+
+def assert_agree(slopes, expected, rtol=2e-5):
+    values, dq = expected
+    assert np.array_equal(slopes.dq, dq)
+    actual = slopes.sci, slopes.err, slopes.var_poisson, slopes.var_rnoise
+    for name, plane, truth in zip(("sci", "err", "var_poisson", "var_rnoise"), actual, values):
+        np.testing.assert_allclose(plane, truth, rtol, 1e-7, err_msg=name)
+
+
+SHAPES = [(1, 1, 5, 9), (1, 2, 5, 9), (2, 3, 5, 9), (1, 6, 6, 9), (3, 5, 5, 9), (1, 13, 5, 9)]
+
+
+@pytest.mark.parametrize("seed", range(14), ids="seed{}".format)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_agrees_with_naive(shape, seed):
+    rng = np.random.default_rng([seed, *shape])
+    nframes = int(rng.choice([1, 4]))
+    band = a_band(rng, shape, nframes)
+    if seed:
+        spoil(rng, band)
+    suppress = bool(seed % 2)
+    zeroframe = None
+    if seed % 3:
+        zeroframe = rng.uniform(10, 100, (shape[0], *shape[2:])).astype(np.float32)
+        zeroframe[rng.random(zeroframe.shape) < 0.3] = 0
+    timing = Timing.of(GROUP_TIME * nframes, GROUP_TIME, nframes)
+    rate, rateints = naive_fit(band, timing, suppress, zeroframe)
+    results = fit(band, suppress, zeroframe, nframes)
+    assert_agree(results[0], rate)
+    assert_agree(results[1], rateints)
+
+
+def test_ramps_longer_than_the_sorting_network():
+    rng = np.random.default_rng(2)
+    band = spoil(rng, a_band(rng, (1, 140, 2, 4)))
+    rate, rateints = naive_fit(band, Timing.of(GROUP_TIME, GROUP_TIME, 1), True)
+    results = fit(band)
+    assert_agree(results[0], rate, 1e-4)
+    assert_agree(results[1], rateints, 1e-4)
+
+
+def test_clean_and_careful_paths_agree():
+    """PERSISTENCE spoils nothing but sends a ramp down the careful path."""
+    rng = np.random.default_rng(3)
+    band = a_band(rng, (3, 8, 20, 20))
+    careful = band[0], band[1] | np.uint8(PERSISTENCE), *band[2:]
+    for clean, slow in zip(fit(band), fit(careful)):
+        assert np.array_equal(clean.dq | PERSISTENCE, slow.dq)
+        for field in ("sci", "err", "var_poisson", "var_rnoise"):
+            np.testing.assert_allclose(getattr(clean, field), getattr(slow, field), 1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.0, 2.0, 200.0])
+@pytest.mark.parametrize("flagged", [False, True])
+def test_slopes_are_unbiased_and_errors_right(rate, flagged):
+    """Chi-squared over 1e5 pixels."""
+    rng = np.random.default_rng(11)
+    side = 320
+    gain = np.full((side, side), 2.0, np.float32)
+    band = a_band(rng, (1, 8, side, side), rates=rate, gain=gain)
+    if flagged:
+        band[0][0, 4:] += 700
+        band[1][0, 4] |= np.uint8(JUMP_DET)
+    result, rateints = fit(band)
+    assert not result.dq.any() or flagged
+    assert np.isfinite(result.sci).all()
+    error = np.sqrt(rate / (2.0 * 7 * GROUP_TIME) + result.var_rnoise)
+    pull = (result.sci - rate) / error
+    assert abs(pull.mean()) < 0.05
+    # ramp weights by class are near, not at, the optimum the variance formula describes
+    assert 0.95 < np.mean(pull**2) < 1.2
+    assert np.mean(result.err) == pytest.approx(np.mean(error), rel=0.15)
+    np.testing.assert_allclose(rateints.sci[0], result.sci, 1e-6)
+
+
+def test_read_noise_variance_is_that_of_an_unweighted_line():
+    rng = np.random.default_rng(12)
+    band = a_band(rng, (1, 10, 320, 320), rates=0.0)
+    result, _ = fit(band)
+    assert np.mean(result.sci**2 / result.var_rnoise) == pytest.approx(1.0, abs=0.02)
+    assert abs(np.mean(result.sci / np.sqrt(result.var_rnoise))) < 0.02
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), pedestal=st.integers(-1000, 1000))
+def test_a_pedestal_changes_nothing(seed, pedestal):
+    rng = np.random.default_rng(seed)
+    band = a_band(rng, (2, 6, 4, 5))
+    band[1][rng.random(band[1].shape) < 0.2] = JUMP_DET
+    band[1][:, 0] = 0
+    np.round(band[0], out=band[0])
+    raised = band[0] + np.float32(pedestal), *band[1:]
+    # a ramp without two neighbouring good groups is a single sample: there the pedestal counts
+    good = band[1] == 0
+    linked = (good[:, 1:] & (good[:, :-1] | (band[1][:, :-1] == JUMP_DET))).any(axis=1)
+    for here, there in zip(fit(band), fit(raised)):
+        assert np.array_equal(here.dq, there.dq)
+        use = linked if here.sci.ndim == 3 else linked.all(axis=0)
+        scale = np.abs(pedestal) / GROUP_TIME
+        np.testing.assert_allclose(there.sci[use], here.sci[use], 1e-5, 1e-6 * scale + 1e-6)
+        np.testing.assert_allclose(there.var_rnoise[use], here.var_rnoise[use], 1e-6)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), power=st.integers(-3, 3))
+def test_scaling_scales(seed, power):
+    """Signal and noise in other units of DN, the electrons the same."""
+    rng = np.random.default_rng(seed)
+    band = spoil(rng, a_band(rng, (2, 6, 4, 5)))
+    factor = np.float32(2.0**power)
+    noise = Noise(band[3].gain / factor, band[3].readnoise, band[3].dark_current * factor)
+    scaled = band[0] * factor, *band[1:3], noise
+    for here, there in zip(fit(band), fit(scaled)):
+        assert np.array_equal(here.dq, there.dq)
+        usable = here.err < 100
+        for field, scale in (("sci", factor), ("err", factor), ("var_rnoise", factor**2)):
+            expected = getattr(here, field)[usable] * scale
+            np.testing.assert_allclose(getattr(there, field)[usable], expected, 1e-5, 1e-9)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), suppress=st.booleans())
+def test_the_order_of_integrations_does_not_matter(seed, suppress):
+    rng = np.random.default_rng(seed)
+    band = spoil(rng, a_band(rng, (4, 5, 4, 5)))
+    order = rng.permutation(4)
+    turned = band[0][order], band[1][order], *band[2:]
+    (rate, each), (again, each_again) = fit(band, suppress), fit(turned, suppress)
+    assert np.array_equal(rate.dq, again.dq)
+    assert np.array_equal(each.dq[order], each_again.dq)
+    for field in ("sci", "err", "var_poisson", "var_rnoise"):
+        np.testing.assert_allclose(getattr(again, field), getattr(rate, field), 1e-5, 1e-7)
+        here, there = getattr(each, field)[order], getattr(each_again, field)
+        np.testing.assert_allclose(there, here, 1e-5, 1e-7)
+
+
+def a_pixel(ramp, flags=None, gain=2.0, readnoise=10.0, pixeldq=0):
+    data = np.array(ramp, np.float32).reshape(1, -1, 1, 1)
+    groupdq = np.zeros(data.shape, np.uint8)
+    groupdq[0, :, 0, 0] = 0 if flags is None else flags
+    one = np.ones((1, 1), np.float32)
+    noise = Noise(gain * one, readnoise * one, 0 * one)
+    return data, groupdq, np.full((1, 1), pixeldq, np.uint32), noise
+
+
+def values(slopes):
+    return tuple(float(field.ravel()[0]) for field in slopes)
+
+
+def test_first_group_saturated_kills_the_integration():
+    rate, rateints = fit(a_pixel([1, 2, 3, 4], [2, 0, 0, 0]))
+    for result in (rate, rateints):
+        assert np.isnan(result.sci).all()
+        assert (result.dq == DO_NOT_USE | SATURATED).all()
+        assert not result.err.any()
+
+
+def test_saturation_later_on_flags_the_rate_and_keeps_the_slope():
+    rate, _ = fit(a_pixel([0, 10, 20, 9999], [0, 0, 0, 2]))
+    assert rate.dq.item() == SATURATED
+    assert rate.sci.item() == pytest.approx(10 / GROUP_TIME)
+
+
+@pytest.mark.parametrize(
+    ("flags", "slope"),
+    [
+        ([0, 0, 0, 4, 0, 0], 10.0),
+        ([0, 0, 0, 5, 0, 0], 10.0),
+        ([4, 4, 4, 4, 4, 4], 0.0),
+    ],
+)
+def test_jumps_split_ramps(flags, slope):
+    ramp = np.array([0, 10, 20, 530, 540, 550])
+    rate, _ = fit(a_pixel(ramp, flags))
+    assert rate.sci.item() == pytest.approx(slope / GROUP_TIME)
+    assert rate.dq.item() == JUMP_DET
+
+
+def test_a_segment_starts_on_a_pure_jump_only():
+    """Lengths of the segments: 3 and 3, or 3 and 2."""
+    ramp = np.array([0, 10, 20, 530, 540, 550])
+    long = fit(a_pixel(ramp, [0, 0, 0, 4, 0, 0]))[0].var_rnoise.item()
+    short = fit(a_pixel(ramp, [0, 0, 0, 5, 0, 0]))[0].var_rnoise.item()
+    unit = (10 / GROUP_TIME / 2) ** 2 * 12
+    assert long == pytest.approx(unit / (24 + 24), rel=1e-5)
+    assert short == pytest.approx(unit / (24 + 6), rel=1e-5)
+
+
+def test_one_good_group():
+    band = a_pixel([30, 40, 50], [0, 2, 2])
+    timing = Timing.of(GROUP_TIME, GROUP_TIME, 1)
+    assert fit(band)[0].dq.item() == DO_NOT_USE | SATURATED
+    rate = fit(band, suppress=False)[0]
+    assert rate.sci.item() == pytest.approx(30 / timing.one_group)
+    single = fit(a_pixel([30]))[0]
+    assert single.sci.item() == pytest.approx(30 / timing.one_group)
+    assert single.dq.item() == 0
+
+
+def test_zero_frame_replaces_a_saturated_ramp():
+    band = a_pixel([30, 40, 50], [2, 2, 2])
+    zeroframe = np.full((1, 1, 1), 21.0, np.float32)
+    rate, _ = fit(band, False, zeroframe)
+    assert rate.sci.item() == pytest.approx(21 / GROUP_TIME)
+    assert rate.dq.item() == SATURATED
+    assert np.isnan(fit(band, True, zeroframe)[0].sci).all()
+    assert np.isnan(fit(band, False, 0 * zeroframe)[0].sci).all()
+
+
+@pytest.mark.parametrize("gain", [0.0, -2.0, np.nan])
+def test_bad_gain(gain):
+    rate, rateints = fit(a_pixel([1, 2, 3, 4], gain=gain))
+    for result in (rate, rateints):
+        assert np.isnan(result.sci).all()
+        assert not result.err.any()
+        assert not result.var_poisson.any()
+        assert not result.var_rnoise.any()
+        assert (result.dq == DO_NOT_USE | NO_GAIN_VALUE).all()
+
+
+def test_unknown_read_noise_is_nan_without_a_flag():
+    rate, _ = fit(a_pixel([1, 2, 3, 4], readnoise=np.nan))
+    assert np.isnan(rate.sci.item())
+    assert rate.dq.item() == 0
+
+
+def test_huge_variance_makes_the_slope_zero():
+    rate, rateints = fit(a_pixel([0, 10, 20], readnoise=1e6))
+    assert (rate.sci.item(), rateints.sci.item(), rateints.err.item()) == (0, 0, 0)
+
+
+def test_errors_of_rate_and_rateints_combine_differently():
+    band = a_pixel([0, 100, 200, 900, 1000, 1100, 1200], [0, 0, 0, 4, 0, 0, 0])
+    rate, rateints = fit(band)
+    _, err, _, var_p, var_r = values(rate)
+    assert err == pytest.approx(np.sqrt(var_p + var_r), rel=1e-6)
+    pairs = [naive_variances(100 / GROUP_TIME, Pixel(0, 0, 0, 2, 10, 0, 0), n, GROUP_TIME)
+             for n in (3, 4)]  # fmt: skip
+    expected = sum(1 / sum(pair) for pair in pairs) ** -0.5
+    assert rateints.err.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_group_noise_averages_frames():
+    readnoise, gain = np.full((1, 1), 8, np.float32), np.full((1, 1), 3, np.float32)
+    for nframes in (1, 8):
+        expected = 8 * 3 / np.sqrt(2 * nframes)
+        assert group_noise(readnoise, gain, nframes).item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ignored"),
+    [
+        (None, None, []),
+        (1, None, [0]),
+        (None, 3, [4, 5]),
+        (2, 4, [0, 1, 5]),
+        (3, 3, []),
+        (4, 2, []),
+        (-3, 4, [5]),
+    ],
+)
+def test_ignored_groups(first, last, ignored):
+    assert np.flatnonzero(ignored_groups(first, last, 6)).tolist() == ignored
+
+
+@pytest.mark.parametrize("length", [3, 4, 7])
+def test_weights_give_the_slope_of_a_line(length):
+    weights = slope_weights(7)[:, length]
+    line = 3.0 + 5.0 * np.arange(7)
+    assert weights @ line == pytest.approx(5.0)
+    assert weights[:, :length].sum(axis=1) == pytest.approx(0.0, abs=1e-12)
+    assert not weights[:, length:].any()
+
+
+def test_gain_scale_multiplies():
+    rng = np.random.default_rng(5)
+    rate, _ = fit(a_band(rng, (1, 5, 3, 4)))
+    before = [plane.copy() for plane in rate]
+    rescale(rate, 2.5)
+    for plane, old, factor in zip(rate, before, (2.5, 2.5, 1, 6.25, 6.25)):
+        np.testing.assert_allclose(plane, old * np.float32(factor), 1e-6)
+
+
+def test_shapes_that_differ_are_named():
+    band = a_pixel([1, 2, 3])
+    with pytest.raises(ValueError, match=r"\(2, 2\)"):
+        fit((*band[:2], np.zeros((2, 2), np.uint32), band[3]))
