@@ -182,7 +182,10 @@ def _headers(path, error):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", AstropyUserWarning)
-            with fits.open(path, memmap=True, lazy_load_hdus=True) as file:
+            with (
+                open(path, "rb") as raw,  # astropy leaves what it opens itself open when it fails
+                fits.open(raw, memmap=True, disable_image_compression=True) as file,
+            ):
                 for hdu in _each(file):
                     info = hdu.fileinfo()
                     found.append((hdu.header, info["datLoc"], info["datSpan"]))
