@@ -5,6 +5,8 @@ What needs whole frames (data quality, reference pixels, groups in which no pixe
 surveyed first and leaves a small result; then any band can be calibrated on its own.
 """
 
+import functools
+
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
@@ -267,11 +269,17 @@ class Calibration:
         if self.parameters.dark_current.skip or reference is None:
             return np.zeros(shape, np.float32)
         value = self.parameters.dark_current.average_dark_current
-        if value is None and reference.has("AVDRKCUR"):
+        if value is None and self._has_dark_current_image:
             return reference.read("AVDRKCUR", first, last)
         if value is None:
             value = reference.header.get("AVDRKCUR") or 0.0
         return np.full(shape, value, np.float32)
+
+    @functools.cached_property
+    def _has_dark_current_image(self):
+        """Whether the dark holds an image of its mean current; all zeros mean that it does not."""
+        reference = self.references["dark"]
+        return reference.has("AVDRKCUR") and reference.read("AVDRKCUR").sum() != 0.0
 
     def corrected_zeroframe(self, first, last):
         """Return the zero frames of rows [first, last), corrected, (nints, rows, nx) float32."""

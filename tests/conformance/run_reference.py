@@ -1,8 +1,8 @@
 """
 Run the reference pipeline on a list of cases, in its own environment and without a CRDS server.
 
-Usage: run_reference.py CASES.json, a list of {uncal, references, output_dir, steps, ramp}; each
-case's fate is written to output_dir/reference.json.
+Usage: run_reference.py CASES.json, a list of {uncal, references, output_dir, steps}; what became of
+each case is written to output_dir/reference.json.
 """
 
 import json
@@ -15,16 +15,12 @@ import traceback
 import warnings
 from pathlib import Path
 
-os.environ["STPIPE_DISABLE_CRDS_STEPPARS"] = "true"
-os.environ.setdefault("CRDS_PATH", str(Path(sys.argv[1]).parent / "crds"))
-os.environ["CRDS_SERVER_URL"] = "https://localhost:9/none"
-
 CONTEXT = "jwst_0000.pmap"
 
 
 def main(path):
     """Run every case of a JSON file."""
-    warnings.simplefilter("ignore")
+    isolate(Path(path).parent / "crds")
     import stpipe.crds_client
     from jwst.pipeline import Detector1Pipeline
 
@@ -33,15 +29,27 @@ def main(path):
     for case in json.loads(Path(path).read_text()):
         output = Path(case["output_dir"])
         output.mkdir(parents=True, exist_ok=True)
-        fate = {"ok": True}
         start = time.process_time()
         try:
             run_case(Detector1Pipeline, case)
         except Exception:
-            fate = {"ok": False, "traceback": traceback.format_exc()}
-        fate["cpu"] = time.process_time() - start
-        fate["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            problem = traceback.format_exc()
+        else:
+            problem = ""
+        fate = {
+            "problem": problem,
+            "cpu_seconds": time.process_time() - start,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
         (output / "reference.json").write_text(json.dumps(fate))
+
+
+def isolate(cache):
+    """Keep the reference from asking any server; to be called before it is imported."""
+    os.environ["STPIPE_DISABLE_CRDS_STEPPARS"] = "true"
+    os.environ["CRDS_SERVER_URL"] = "https://localhost:9/none"
+    os.environ["CRDS_PATH"] = str(cache)
+    warnings.simplefilter("ignore")
 
 
 def run_case(pipeline, case):
