@@ -1,0 +1,60 @@
+import os
+
+import pytest
+from onramp import cores
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Set the affinity, the control group's file and Slurm's variables."""
+
+    def pretend(affinity, quota=None, **slurm):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)), raising=False)
+        path = tmp_path / "cpu.max"
+        if quota is not None:
+            path.write_text(quota)
+        monkeypatch.setattr(cores, "Path", lambda _: path)
+        for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in slurm.items():
+            monkeypatch.setenv(name, value)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("affinity", "quota", "slurm", "expected"),
+    [
+        (8, None, {}, 8),
+        (8, "max 100000\n", {}, 8),
+        (8, "300000 100000\n", {}, 3),
+        (8, "50000 100000\n", {}, 1),
+        (8, "rubbish", {}, 8),
+        (8, None, {"SLURM_CPUS_PER_TASK": "2", "SLURM_CPUS_ON_NODE": "6"}, 2),
+        (8, None, {"SLURM_CPUS_ON_NODE": "6"}, 6),
+        (8, None, {"SLURM_CPUS_PER_TASK": "64"}, 8),
+        (8, None, {"SLURM_CPUS_PER_TASK": "few"}, 8),
+        (8, "400000 100000", {"SLURM_CPUS_PER_TASK": "5"}, 4),
+    ],
+)
+def test_granted_is_the_smallest_limit(machine, affinity, quota, slurm, expected):
+    machine(affinity, quota, **slurm)
+    assert cores.granted() == expected
+
+
+@pytest.mark.parametrize(
+    ("maximum", "granted", "expected"),
+    [
+        ("none", 16, 1), ("quarter", 16, 4), ("quarter", 3, 1), ("half", 5, 2), ("half", 1, 1),
+        ("all", 7, 7), ("1", 8, 1), ("4", 8, 4), ("64", 8, 8),
+    ],
+)  # fmt: skip
+def test_threads(maximum, granted, expected):
+    assert cores.threads(maximum, granted) == expected
+
+
+def test_remarks():
+    assert "only 4 cores are granted" in cores.remark("jump", "16", 4)
+    assert "as with none" in cores.remark("jump", "1", 4)
+    for quiet in ("2", "4", "all", "none"):
+        assert cores.remark("jump", quiet, 4) is None
