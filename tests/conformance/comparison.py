@@ -8,110 +8,167 @@ from astropy.io import fits
 RELATIVE = 1e-5
 RELATIVE_WORST = 1e-3
 FRACTION = 0.9999
-FLOOR = {"SCI": 1e-5, "ERR": 1e-6, "VAR_POISSON": 1e-9, "VAR_RNOISE": 1e-9}  # rounding about zero
-EQUAL = "DQ", "PIXELDQ", "GROUPDQ"
-OWN_KEYWORDS = (
-    "DATE FILENAME CAL_VER CAL_VCS CRDS_VER CRDS_CTX CHECKSUM DATASUM COMMENT HISTORY"
-).split()
+ROUNDING = 1e-7  # of an extension's largest value: zero but for rounding
+FLAGS = "DQ", "PIXELDQ", "GROUPDQ"
+ARRAY_KEYWORDS = {"BSCALE", "BZERO", "NAXIS3", "NAXIS4"}
+OWN_KEYWORDS = "DATE", "CAL_VER", "CAL_VCS", "CRDS_VER", "CRDS_CTX", "CHECKSUM", "DATASUM"
 
 
 class Agreement(NamedTuple):
     """How one extension compares."""
 
+    product: str
     extension: str
     worst: float
-    """Largest relative difference, or the number of unequal values for flags."""
+    """Largest relative difference; 0 for flags."""
     fraction: float
-    """Of the values that agree to 1e-5."""
+    """Of the values that agree to `RELATIVE`, or of equal flags."""
+    unequal: int
+    """Flags, or table cells, that are not equal."""
     problem: str
     """Empty if the extension conforms."""
 
 
-def compare_images(ours, theirs):
+def compare_data(product, ours, theirs):
     """
-    Compare all image extensions of two products.
+    Compare all extensions of two products but the ASDF one.
 
     Parameters
     ----------
+    product : str
+        Such as "rate".
     ours, theirs : Path
 
     Returns
     -------
     list of Agreement
     """
-    with fits.open(ours) as a, fits.open(theirs) as b:
-        names = [hdu.name for hdu in b if isinstance(hdu, fits.ImageHDU)]
-        return [_compare(name, a, b) for name in names]
+    with fits.open(ours, memmap=False) as a, fits.open(theirs, memmap=False) as b:
+        return [
+            _compare(product, hdu, a)
+            for hdu in b
+            if hdu.name != "ASDF" and not isinstance(hdu, fits.PrimaryHDU)
+        ]
 
 
-def _compare(name, a, b):
-    if name not in a:
-        return Agreement(name, np.inf, 0.0, "missing")
-    x, y = a[name].data, b[name].data
+def _compare(product, hdu, hdus):
+    name = hdu.name
+    if name not in hdus:
+        return Agreement(product, name, np.inf, 0.0, 0, "missing")
+    x, y = hdus[name].data, hdu.data
+    if isinstance(hdu, fits.BinTableHDU):
+        return _compare_tables(product, name, x, y)
     if x.shape != y.shape or x.dtype != y.dtype:
-        return Agreement(name, np.inf, 0.0, f"{x.dtype}{x.shape} is not {y.dtype}{y.shape}")
-    if name in EQUAL:
-        wrong = int(np.count_nonzero(x != y))
-        where = np.argwhere(x != y)[:3].tolist()
-        return Agreement(
-            name, wrong, 1 - wrong / x.size, f"{wrong} flags differ at {where}" if wrong else ""
-        )
-    return _compare_values(name, x.astype(np.float64), y.astype(np.float64))
+        problem = f"{x.dtype}{x.shape} is not {y.dtype}{y.shape}"
+        return Agreement(product, name, np.inf, 0.0, 0, problem)
+    if name in FLAGS:
+        unequal = int(np.count_nonzero(x != y))
+        problem = f"flags {_places(x != y)} are {x[x != y][:3]} not {y[x != y][:3]}"
+        problem = problem if unequal else ""
+        return Agreement(product, name, 0.0, 1 - unequal / x.size, unequal, problem)
+    return _compare_values(product, name, x.astype(np.float64), y.astype(np.float64))
 
 
-def _compare_values(name, x, y):
+def _compare_tables(product, name, x, y):
+    if x.columns.names != y.columns.names or len(x) != len(y):
+        problem = f"{len(x)} rows of {x.columns.names} are not {len(y)} of {y.columns.names}"
+        return Agreement(product, name, 0.0, 0.0, 0, problem)
+    different = [n for n in y.columns.names if not np.array_equal(x[n], y[n])]
+    unequal = sum(int(np.sum(x[n] != y[n])) for n in different)
+    problem = f"columns {', '.join(different)}" if different else ""
+    cells = max(len(y) * len(y.columns), 1)
+    return Agreement(product, name, 0.0, 1 - unequal / cells, unequal, problem)
+
+
+def _compare_values(product, name, x, y):
     if not np.array_equal(np.isnan(x), np.isnan(y)):
-        where = np.argwhere(np.isnan(x) != np.isnan(y))[:3].tolist()
-        return Agreement(name, np.inf, 0.0, f"NaN differ at {where}")
-    difference = np.nan_to_num(np.abs(x - y))
-    floor = FLOOR.get(name, 1e-5)
-    relative = np.where(difference <= floor, 0, difference / np.maximum(np.abs(y), 1e-300))
-    relative = np.nan_to_num(relative)
-    worst, fraction = float(relative.max(initial=0)), float(np.mean(relative <= RELATIVE))
+        problem = f"NaN {_places(np.isnan(x) != np.isnan(y))}"
+        return Agreement(product, name, np.inf, 0.0, 0, problem)
+    worst, fraction, where = relative_difference(x, y)
     problem = ""
     if fraction < FRACTION or worst > RELATIVE_WORST:
-        where = np.unravel_index(np.argmax(relative), x.shape)
-        problem = f"{x[where]} is not {y[where]} at {tuple(int(n) for n in where)}"
-    return Agreement(name, worst, fraction, problem)
+        problem = f"{where}: {x[where]} is not {y[where]}"
+    return Agreement(product, name, worst, fraction, 0, problem)
 
 
-def compare_headers(ours, theirs):
+def relative_difference(x, y):
     """
-    Return what differs between the headers of two products, our own keywords aside.
+    Compare values whose NaN are at the same places.
 
-    Reference names are compared without their folder.
+    Parameters
+    ----------
+    x, y : float64 arrays of one shape
+        `y` is the reference.
+
+    Returns
+    -------
+    worst : float
+        Largest relative difference.
+    fraction : float
+        Of the values that agree to `RELATIVE`.
+    where : tuple of int
+        Place of the worst.
     """
-    problems = []
-    with fits.open(ours) as a, fits.open(theirs) as b:
-        problems += _missing_extensions(a, b)
+    with np.errstate(invalid="ignore"):
+        difference = np.where(x == y, 0.0, np.abs(x - y))
+    magnitude = np.abs(y)
+    floor = ROUNDING * np.max(magnitude, where=np.isfinite(y), initial=0.0)
+    relative = np.zeros(y.shape)
+    counted = difference > floor
+    relative[counted] = difference[counted] / np.maximum(magnitude[counted], 1e-300)
+    if relative.size == 0:
+        return 0.0, 1.0, ()
+    where = np.unravel_index(np.argmax(relative), relative.shape)
+    return (
+        float(relative[where]), float(np.mean(relative <= RELATIVE)), tuple(int(n) for n in where)
+    )  # fmt: skip
+
+
+def _places(wrong):
+    """Say where in an array something is wrong."""
+    places = [tuple(place) for place in np.argwhere(wrong)[:3].tolist()]
+    return f"at {np.count_nonzero(wrong)} places, first {places}"
+
+
+def compare_headers(ours, theirs, uncal):
+    """
+    Return what differs between two products' headers, keywords of one's own aside, one line each.
+
+    All of the reference's keywords must be there with their values, and all of the uncal's.
+    Reference files are compared by name.
+    """
+    with fits.open(ours) as a, fits.open(theirs) as b, fits.open(uncal) as raw:
+        names, expected = [h.name for h in a], [h.name for h in b if h.name != "ASDF"]
+        problems = [] if names == expected else [f"extensions {names} are not {expected}"]
         for hdu in b:
-            if hdu.name == "ASDF" or hdu.name not in a:
-                continue
-            problems += _compare_header(hdu.name, a[hdu.name].header, hdu.header)
+            if hdu.name in names:
+                problems += _compare_header(hdu.name, a[hdu.name].header, hdu.header)
+        for name in ("PRIMARY", "SCI"):
+            gone = {*raw[name].header} - {*a[name].header} - ARRAY_KEYWORDS
+            problems += [f"{name}: {key} of the uncal is gone" for key in sorted(gone)]
     return problems
 
 
-def _missing_extensions(a, b):
-    ours, theirs = [h.name for h in a], [h.name for h in b if h.name != "ASDF"]
-    return [] if ours == theirs else [f"extensions {ours} are not {theirs}"]
-
-
-def _compare_header(name, a, b):
+def _compare_header(name, ours, theirs):
     problems = []
-    for card in b.cards:
-        key = card.keyword
-        if not key or key in OWN_KEYWORDS:
+    for card in theirs.cards:
+        key, value = card.keyword, card.value
+        if not key or key in OWN_KEYWORDS or key in ("COMMENT", "HISTORY"):
             continue
-        if key not in a:
+        if key not in ours:
             problems.append(f"{name}: {key} missing")
-            continue
-        x, y = a[key], card.value
-        if key.startswith("R_") and y != "N/A":
-            y = str(y).rpartition("/")[2]
-        if isinstance(y, float):
-            same = bool(np.isclose(x, y, rtol=1e-9, atol=0))
-        else:
-            same = x == y
-        if not same:
-            problems.append(f"{name}: {key}={x!r} is not {y!r}")
+        elif not _same(ours[key], _file_name(value) if key.startswith("R_") else value):
+            problems.append(f"{name}: {key}={ours[key]!r} is not {value!r}")
     return problems
+
+
+def _file_name(value):
+    return value if value == "N/A" else value.rpartition("/")[2]
+
+
+def _same(x, y):
+    if isinstance(x, bool) or isinstance(y, bool):
+        return x is y
+    if isinstance(x, int | float) and isinstance(y, int | float):
+        return bool(np.isclose(x, y, rtol=1e-9, atol=0))
+    return x == y

@@ -1,0 +1,79 @@
+"""Run both pipelines once for all the cases that are selected, and print how they agree."""
+
+import pytest
+from cases import CASES
+from environment import ROOT, reference_python
+from real_data import REAL_CASES
+from running import prepare, run_all
+
+ALL_CASES = [*CASES, *REAL_CASES]
+TABLE = ROOT / "build" / "conformance.tsv"
+COLUMNS = "case", "product", "extension", "worst", "fraction", "unequal", "problem"
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave these tests to runs that name this folder: they need the reference pipeline."""
+    return True if config.rootpath == ROOT else None
+
+
+@pytest.fixture(scope="session")
+def jwst_python():
+    return reference_python()
+
+
+@pytest.fixture(scope="session")
+def runs(request, jwst_python, tmp_path_factory):
+    """What became of each selected case, by name."""
+    selected = {
+        item.callspec.params["case"].name
+        for item in request.session.items
+        if "case" in getattr(item, "callspec", _NoCall).params
+    }
+    folder = tmp_path_factory.mktemp("cases")
+    inputs = {}
+    for seed, case in enumerate(ALL_CASES, start=1):
+        if case.name in selected:
+            inputs[case.name] = prepare(case, folder / case.name, seed)
+    return run_all(inputs, jwst_python, folder)
+
+
+class _NoCall:
+    params = ()
+
+
+def pytest_terminal_summary(terminalreporter):
+    rows = [
+        row
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        for key, row in getattr(report, "user_properties", ())
+        if key == "agreement"
+    ]
+    if not rows:
+        return
+    lines = [COLUMNS, *[_formatted(row) for row in rows]]
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("".join("\t".join(line) + "\n" for line in lines))
+    terminalreporter.section("worst agreement with the reference")
+    lines = [COLUMNS[:-1], *[_formatted(row)[:-1] for row in _worst(rows)]]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
+    for line in lines:
+        cells = [cell.ljust(width) for cell, width in zip(line, widths)]
+        terminalreporter.write_line("  ".join(cells).rstrip())
+    terminalreporter.write_line(f"All extensions: {TABLE}")
+
+
+def _worst(rows):
+    """Keep of each case the extension that agrees least."""
+    worst = {}
+    for row in rows:
+        case, *_, difference, fraction, unequal, problem = row
+        badness = bool(problem), unequal, difference, -fraction
+        if case not in worst or badness > worst[case][0]:
+            worst[case] = badness, row
+    return [row for _, row in worst.values()]
+
+
+def _formatted(row):
+    case, product, extension, worst, fraction, unequal, problem = row
+    return case, product, extension, f"{worst:.1e}", f"{fraction:.7f}", str(unequal), problem

@@ -1,0 +1,132 @@
+"""Changes to a simulated exposure's files, and references that the simulator does not write."""
+
+import numpy as np
+from astropy.io import fits
+
+
+def unchanged(files):
+    """Leave the files as they are."""
+    return {}
+
+
+def without(kind):
+    """Have no reference of a type."""
+
+    def edit(files):
+        return {kind: "N/A"}
+
+    return edit
+
+
+def header(kind, **keywords):
+    """Set keywords of the uncal file, or of a type of reference."""
+
+    def edit(files):
+        path = files.uncal if kind == "uncal" else files.references[kind]
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].header.update(keywords)
+        return {}
+
+    return edit
+
+
+def gain_setting_in_the_exposure(files):
+    """Give GAINFACT in the exposure, and none in the gain reference."""
+    return header("uncal", GAINFACT=2.0)(files)
+
+
+def dark_current_image(files):
+    """Add a map of the mean dark current to the dark reference."""
+    with fits.open(files.references["dark"], mode="update") as hdus:
+        shape = hdus["SCI"].shape[-2:]
+        level = np.random.default_rng(5).uniform(0, 0.1, shape).astype(np.float32)
+        hdus.append(fits.ImageHDU(level, name="AVDRKCUR"))
+    return {}
+
+
+def flat_dark(files):
+    """Keep a single plane of the dark reference, without an axis of groups."""
+    with fits.open(files.references["dark"], mode="update") as hdus:
+        hdus["SCI"].data = hdus["SCI"].data[-1]
+    return {}
+
+
+def dark_patterns(nframes, groupgap):
+    """Give the dark reference another read pattern."""
+    return header("dark", NFRAMES=nframes, GROUPGAP=groupgap)
+
+
+def all_saturated_from_start(files):
+    """Put every sample above its saturation limit."""
+    with fits.open(files.references["saturation"], mode="update") as hdus:
+        hdus["SCI"].data[...] = 3.0
+        hdus["DQ"].data[...] = 0
+    return {}
+
+
+def many_saturated(files):
+    """Lower the saturation limit of half the pixels to where their ramps pass it."""
+    rng = np.random.default_rng(11)
+    raw = fits.getdata(files.uncal, "SCI").astype(np.float32)
+    with fits.open(files.references["saturation"], mode="update") as hdus:
+        limit = hdus["SCI"].data
+        chosen = rng.random(limit.shape) < 0.5
+        integration, group = rng.integers(raw.shape[0]), rng.integers(0, raw.shape[1], limit.shape)
+        level = np.take_along_axis(raw[integration], group[None], axis=0)[0]
+        limit[chosen] = level[chosen]
+    return {}
+
+
+def group_of_zeros(files):
+    """Put the first group of the first integration at the converter's floor everywhere."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["SCI"].data[0, 0] = 0
+    return {}
+
+
+def odd_reference_columns_unusable(files):
+    """Leave usable reference pixels in the even columns alone."""
+    with fits.open(files.references["mask"], mode="update") as hdus:
+        names = hdus["DQ_DEF"].data["NAME"].tolist()
+        bit = np.uint32(1 << names.index("DO_NOT_USE"))
+        hdus["DQ"].data[:, 1::2] |= bit
+    return {}
+
+
+def all_reference_pixels_unusable(files):
+    """Leave no usable reference pixel."""
+    with fits.open(files.references["mask"], mode="update") as hdus:
+        names = hdus["DQ_DEF"].data["NAME"].tolist()
+        bit = np.uint32(1 << names.index("DO_NOT_USE"))
+        hdus["DQ"].data[hdus["DQ"].data & (1 << names.index("REFERENCE_PIXEL")) != 0] |= bit
+    return {}
+
+
+KERNEL = np.array(
+    [[0.0002, 0.0046, 0.0003], [0.0049, 0.9792, 0.0061], [0.0001, 0.0044, 0.0002]], np.float32
+)
+
+
+def ipc_kernel(files):
+    """Add an ipc reference with one kernel for all pixels."""
+    return {"ipc": _write_ipc(files, KERNEL)}
+
+
+def ipc_kernels(files):
+    """Add an ipc reference with a kernel for each pixel."""
+    with fits.open(files.references["gain"]) as hdus:
+        shape = hdus["SCI"].shape
+    scatter = np.random.default_rng(6).normal(1, 0.02, (*KERNEL.shape, *shape))
+    kernels = KERNEL[..., None, None] * scatter
+    return {"ipc": _write_ipc(files, kernels.astype(np.float32))}
+
+
+def _write_ipc(files, kernel):
+    gain = files.references["gain"]
+    path = gain.with_name(gain.name.replace("gain", "ipc"))
+    primary = fits.getheader(gain)
+    primary.update(REFTYPE="IPC", DATAMODL="IPCModel", FILENAME=path.name)
+    primary.pop("GAINFACT", None)
+    hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(kernel, name="SCI")]
+    fits.HDUList(hdus).writeto(path)
+    return path

@@ -1,0 +1,132 @@
+"""Run both pipelines on a set of cases: the reference in processes of its own, onramp in this one."""
+
+import contextlib
+import json
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from onramp.cores import granted
+from onramp.detector1 import process_exposure
+from onramp.errors import OnrampError
+from onramp.parameters import parse_steps
+from onramp.simulate import simulate
+
+HERE = Path(__file__).parent
+
+
+class Input(NamedTuple):
+    """What both pipelines are given."""
+
+    uncal: Path
+    references: dict
+    """Path or "N/A" by type."""
+    steps: dict
+    folder: Path
+    """Products go to its `onramp` and `reference`."""
+
+
+class Run(NamedTuple):
+    """What became of one case."""
+
+    uncal: Path
+    onramp: Path
+    reference: Path
+    onramp_problem: OnrampError | None
+    reference_problem: str
+    """Traceback, or empty."""
+
+    def products(self, pipeline):
+        """Return the products of `onramp` or `reference` by what follows the exposure's name."""
+        exposure = self.uncal.name.removesuffix("_uncal.fits")
+        folder = getattr(self, pipeline)
+        return {
+            path.name.removeprefix(f"{exposure}_").removesuffix(".fits"): path
+            for path in folder.glob("*.fits")
+        }
+
+
+def prepare(case, folder, seed):
+    """Simulate a case's exposure and change its files."""
+    files = simulate(case.mode, folder, seed, **case.changes)
+    references = {"ipc": "N/A", **files.references, **case.edit(files)}
+    return Input(files.uncal, references, case.steps, folder)
+
+
+def run_all(inputs, python, folder):
+    """
+    Run both pipelines, the reference on as many processes as there are cores.
+
+    Parameters
+    ----------
+    inputs : dict of str to Input
+    python : Path
+        The reference's interpreter.
+    folder : Path
+        For lists of cases and logs.
+
+    Returns
+    -------
+    dict of str to Run
+    """
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for n, share in enumerate(_shares(inputs.values(), granted())):
+            jobs = folder / f"share{n}.json"
+            jobs.write_text(json.dumps([_job(one) for one in share]))
+            log = stack.enter_context(open(folder / f"share{n}.log", "w"))
+            command = [python, HERE / "run_reference.py", jobs]
+            worker = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            stack.callback(worker.kill)
+            workers.append(worker)
+        problems = {name: _run_onramp(one) for name, one in inputs.items()}
+        for n, worker in enumerate(workers):
+            if worker.wait():
+                raise RuntimeError((folder / f"share{n}.log").read_text())
+    return {name: _run(one, problems[name]) for name, one in inputs.items()}
+
+
+def _shares(inputs, count):
+    """Deal inputs out so that all shares take about the same time."""
+    shares = [[] for _ in range(count)]
+    loads = [0.0] * count
+    for one in sorted(inputs, key=_load, reverse=True):
+        least = loads.index(min(loads))
+        shares[least].append(one)
+        loads[least] += _load(one)
+    return [share for share in shares if share]
+
+
+def _load(one):
+    """Estimate the reference's time [s]."""
+    return 0.5 + one.uncal.stat().st_size / 2.5e6
+
+
+def _job(one):
+    references = {kind: str(path) for kind, path in one.references.items()}
+    return {
+        "uncal": str(one.uncal),
+        "references": references,
+        "output_dir": str(one.folder / "reference"),
+        "steps": one.steps,
+    }
+
+
+def _run_onramp(one):
+    parameters = parse_steps(one.steps, "case")
+    output = one.folder / "onramp"
+    try:
+        process_exposure(
+            one.uncal, output, parameters, None, one.references, save_calibrated_ramp=True
+        )
+    except OnrampError as error:
+        return error
+    return None
+
+
+def _run(one, problem):
+    reference = one.folder / "reference"
+    fate = json.loads((reference / "reference.json").read_text())
+    return Run(one.uncal, one.folder / "onramp", reference, problem, fate["problem"])
+
+
