@@ -51,11 +51,11 @@ class Configuration(_Model):
         "exposures",
         description="exposures: side by side, one thread each; steps: one at a time, all cores.",
     )
-    references: References = References()
     save_calibrated_ramp: bool = Field(
-        False, description="Write the calibrated ramp, <exposure>_ramp.fits, as well."
+        False, description="Write the calibrated ramp, `<exposure>_ramp.fits`, as well."
     )
     quicklook: bool = Field(True, description="Draw a picture of each exposure's products.")
+    references: References = References()
     steps: Detector1Parameters = Detector1Parameters()
 
 

@@ -56,7 +56,7 @@ def _kind(field):
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{_yaml(value)}`" for value in get_args(annotation))
     words = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-    kinds = [annotation, *get_args(annotation)]
+    kinds = _flat(annotation)
     kind = next((word for known, word in words.items() if known in kinds), "file by type")
     bounds = [
         f"{sign} {getattr(limit, name)}"
@@ -66,6 +66,10 @@ def _kind(field):
     ]
     kind = " ".join([kind, *bounds[:1], *(f"and {bound}" for bound in bounds[1:])])
     return f"{kind}, or null" if type(None) in kinds else kind
+
+
+def _flat(annotation):
+    return [annotation, *(kind for part in get_args(annotation) for kind in _flat(part))]
 
 
 def _yaml(value):
@@ -82,7 +86,7 @@ def table() -> str:
         if name == "steps":
             lines.append(f"| **{name}** | | | {meaning.splitlines()[0]} |")
             lines += [
-                f"| {option} | {_kind(field)} | `{_yaml(field.default)}` | {field.description} |"
+                f"| `{option}` | {_kind(field)} | `{_yaml(field.default)}` | {field.description} |"
                 for option, field in common.items()
             ]
         elif name.startswith("steps.") and name.split(".")[-1] in Step.model_fields and not default:
@@ -90,7 +94,7 @@ def table() -> str:
         elif kind is None:
             lines.append(f"| **{name}** | | | {meaning.splitlines()[0]} |")
         else:
-            lines.append(f"| {name} | {kind} | `{_yaml(default)}` | {meaning} |")
+            lines.append(f"| `{name}` | {kind} | `{_yaml(default)}` | {meaning} |")
     return "\n".join([*lines, ""])
 
 

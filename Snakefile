@@ -1,0 +1,40 @@
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+wildcard_constraints:
+    exposure=EXPOSURE_NAME,
+
+
+include: "workflow/rules/kernels.smk"
+include: "workflow/rules/detector1.smk"
+include: "workflow/rules/quicklook.smk"
+include: "workflow/rules/demo.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        all_products,
+
+
+onstart:
+    print_remarks()
+
+
+onsuccess:
+    print_summary()
+
+
+onerror:
+    print_summary()

@@ -1,0 +1,74 @@
+"""A digest of the library's modules that a module uses, so that a change of one reruns its jobs."""
+
+import hashlib
+import re
+from pathlib import Path
+
+LIBRARY = Path(__file__).parent
+IMPORT = re.compile(
+    rb"^( *)(?:from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|import +([\w., ]+))", re.MULTILINE
+)
+
+
+def library_digest(*modules: str) -> str:
+    """
+    Digest the source of modules of this package and of all that they import from it.
+
+    Parameters
+    ----------
+    *modules : str
+        Names such as ``onramp.detector1``.
+
+    Returns
+    -------
+    str
+        Hexadecimal; the same for the same contents, wherever and whenever the files were written.
+    """
+    digest = hashlib.sha256()
+    for name, source in sorted(sources(modules).items()):
+        digest.update(f"{name} {len(source)}\n".encode())
+        digest.update(source)
+    return digest.hexdigest()[:16]
+
+
+def sources(modules) -> dict[str, bytes]:
+    """Return the source by name of modules of this package and of all that they import from it."""
+    found = {}
+    waiting = [(name, True) for name in modules]
+    while waiting:
+        name, whole = waiting.pop()
+        path = _path(name)
+        if path is None or name in found:
+            continue
+        found[name] = path.read_bytes()
+        waiting += [(used, True) for used in _imported(found[name], whole)]
+        # A package's own file runs at import, what its functions import on demand does not.
+        waiting += [(parent, False) for parent in _parents(name)]
+    return found
+
+
+def _path(name):
+    base = LIBRARY.joinpath(*name.split(".")[1:])
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if name.split(".")[0] == LIBRARY.name and path.is_file():
+            return path
+    return None
+
+
+def _parents(name):
+    parts = name.split(".")
+    return [".".join(parts[:n]) for n in range(1, len(parts))]
+
+
+def _imported(source, whole):
+    """Yield the names that import statements mention; only those not indented unless `whole`."""
+    for indent, module, names, modules in IMPORT.findall(source):
+        if indent and not whole:
+            continue
+        words = [name.split()[0].decode() for name in (names or modules).strip(b"()").split(b",")
+                 if name.split()]  # fmt: skip
+        if not module:
+            yield from words
+            continue
+        yield module.decode()
+        yield from (f"{module.decode()}.{word}" for word in words)

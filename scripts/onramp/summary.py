@@ -1,0 +1,148 @@
+"""The table at the end of a run: what became of each exposure."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+COLUMNS = {
+    "exposure": "exposure",
+    "instrument": "instrument",
+    "mode": "mode",
+    "state": "state",
+    "seconds": "seconds",
+    "peak_mb": "peak MB",
+    "jump_rate": "jumps/cm2/s",
+    "bad_fraction": "bad pixels",
+}
+FORMATS = {
+    "seconds": "{:.1f}".format,
+    "peak_mb": "{:.0f}".format,
+    "jump_rate": "{:.2f}".format,
+    "bad_fraction": "{:.2%}".format,
+}
+ORDER = "failed", "missing", "done"
+LINES = 60
+
+
+def collect(results, names) -> pd.DataFrame:
+    """
+    Read what each exposure's job left behind.
+
+    Parameters
+    ----------
+    results : str or Path
+        Folder of the products.
+    names : iterable of str
+        Exposures of the run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row an exposure, failures first: exposure, instrument, mode, state (done, failed,
+        missing), seconds [s], peak_mb [MB], jump_rate [cm-2 s-1], bad_fraction, reason.
+    """
+    results = Path(results)
+    table = pd.DataFrame([_row(results, name) for name in names], columns=[*COLUMNS, "reason"])
+    rank = table["state"].map({state: n for n, state in enumerate(ORDER)})
+    return table.iloc[rank.argsort(kind="stable")].reset_index(drop=True)
+
+
+def _row(results, name):
+    crash_file = results / f"{name}_pipecrash.txt"
+    try:
+        with open(results / f"{name}_statistics.json") as file:
+            statistics = json.load(file)
+        return {**statistics, "exposure": name, "state": "done", "reason": ""}
+    except (OSError, ValueError):
+        pass
+    if crash_file.exists():
+        return {**_crash(crash_file), "exposure": name, "state": "failed"}
+    reason = "not processed"
+    if (results / "logs" / f"{name}.log").exists():
+        reason = "ended without a word: killed, or out of memory?"
+    return {"exposure": name, "state": "missing", "reason": reason}
+
+
+def _crash(path):
+    """Return what a crash file tells about its exposure."""
+    facts = {}
+    for line in path.read_text(errors="replace").splitlines():
+        key, colon, value = line.partition(": ")
+        if not colon:
+            break
+        facts[key] = json.loads(value)
+    uncal = facts.get("uncal", {})
+    return {
+        "instrument": uncal.get("INSTRUME"),
+        "mode": uncal.get("EXP_TYPE"),
+        "reason": facts.get("reason", f"see {path}"),
+    }
+
+
+def write(table, path) -> None:
+    """Write the table as tab-separated values, beside its final name, then renamed."""
+    part = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
+    table.to_csv(part, sep="\t", index=False, float_format="%.6g")
+    os.replace(part, path)
+
+
+def text(table) -> str:
+    """Return the table as it is printed; a long one without most of what is done."""
+    shown = table.head(max(LINES, int((table["state"] != "done").sum())))
+    cells = {title: [_cell(column, value) for value in shown[column]]
+             for column, title in COLUMNS.items()}  # fmt: skip
+    widths = {title: max(map(len, [title, *column])) for title, column in cells.items()}
+    right = {COLUMNS[column] for column in FORMATS}
+    aligned = [
+        [_align(value, widths[title], title in right) for value in [title, *column]]
+        for title, column in cells.items()
+    ]
+    header, *rows = ("  ".join(row).rstrip() for row in zip(*aligned))
+    lines = [header, "-" * max(map(len, [header, *rows]))]
+    for row, reason in zip(rows, shown["reason"]):
+        lines += [row, f"    {reason}"] if reason else [row]
+    if len(shown) < len(table):
+        lines.append(f"... and {len(table) - len(shown)} more that are done")
+    return "\n".join(lines)
+
+
+def _cell(column, value):
+    if pd.isna(value):
+        return "-"
+    return FORMATS.get(column, str)(value)
+
+
+def _align(value, width, right):
+    return value.rjust(width) if right else value.ljust(width)
+
+
+def summarise(results, names, pictures=True) -> str:
+    """Write ``summary.tsv`` and return what to print: the table, the counts, where things are."""
+    results = Path(results)
+    results.mkdir(parents=True, exist_ok=True)
+    table = collect(results, names)
+    write(table, results / "summary.tsv")
+    counts = table["state"].value_counts()
+    total = ", ".join(f"{counts[state]} {state}" for state in ORDER if state in counts)
+    places = {
+        "products": f"{results}/<exposure>_rate.fits, _rateints.fits",
+        "pictures": f"{results}/quicklook/",
+        "logs": f"{results}/logs/",
+        "table": f"{results}/summary.tsv",
+    }
+    if not pictures:
+        del places["pictures"]
+    if "failed" in counts:
+        places["failures"] = f"{results}/<exposure>_pipecrash.txt"
+    lines = [f"{what + ':':<10} {place}" for what, place in places.items()]
+    return "\n".join(["", text(table), "", f"{'exposures:':<10} {total}", *lines])
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    endings = "_statistics.json", "_pipecrash.txt"
+    found = {path.name.removesuffix(end) for end in endings for path in folder.glob(f"*{end}")}
+    print(summarise(folder, sorted(found)))

@@ -1,0 +1,165 @@
+"""The exposures of a run: found in a folder, by a glob, in a sheet; with their own parameters."""
+
+import glob
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from onramp.configuration import Configuration, refuse_mixing
+from onramp.errors import InputError, ParameterError
+from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
+
+ENDING = "_uncal.fits"
+NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]*"
+SEPARATORS = {".tsv": "\t", ".csv": ","}
+WITHOUT_RAMP = "ramp_fit", "gain_scale"
+
+
+class Target(NamedTuple):
+    """An exposure to process."""
+
+    exposure: str
+    """Name of its products."""
+    uncal: str
+    parameters: Detector1Parameters
+
+
+def find(configuration: Configuration) -> dict[str, Target]:
+    """
+    Return the exposures that a configuration asks for, by name, in order.
+
+    No file is opened but the sheet.
+
+    Raises
+    ------
+    InputError
+        If there is none, a file is missing, or a name is used twice or unfit for a file name.
+    ParameterError
+        If the sheet has an unknown column or value.
+    """
+    asked = configuration.exposures
+    if Path(asked).suffix.lower() in SEPARATORS:
+        rows = _read_sheet(asked)
+    else:
+        rows = [(os.path.basename(path).removesuffix(ENDING), path, {}) for path in _files(asked)]
+    found = {}
+    for exposure, uncal, own in rows:
+        if not re.fullmatch(NAME, exposure):
+            raise InputError(
+                f"{asked}: exposure '{exposure}' cannot name a product; use letters, digits and "
+                "_ . + - only, and begin with a letter or digit"
+            )
+        if exposure in found:
+            raise InputError(
+                f"{asked}: two exposures are named '{exposure}': {found[exposure].uncal} and "
+                f"{uncal}; list them in a sheet under different names"
+            )
+        parameters = configuration.steps
+        if own:
+            parameters = _merged(configuration, own, f"{asked}: exposure '{exposure}'")
+        found[exposure] = Target(exposure, uncal, parameters)
+    return found
+
+
+def _files(asked):
+    if os.path.isdir(asked):
+        with os.scandir(asked) as entries:
+            found = sorted(entry.path for entry in entries if entry.name.endswith(ENDING))
+        remedy = f"holds no *{ENDING} file; set exposures to another folder, a glob or a sheet"
+    elif os.path.isfile(asked):
+        found = [asked]
+    elif glob.has_magic(asked):
+        found = sorted(glob.glob(asked, recursive=True))
+        remedy = f"matches no file in {os.getcwd()}; mend the glob in exposures"
+    else:
+        raise InputError(
+            f"{asked}: no such file or folder (seen from {os.getcwd()}); set exposures to a "
+            "folder, a glob or a sheet"
+        )
+    if not found:
+        raise InputError(f"{asked}: {remedy}")
+    for path in found:
+        if not path.endswith(ENDING):
+            raise InputError(f"{path}: its name does not end in {ENDING}; list it in a sheet")
+    return found
+
+
+def _read_sheet(path):
+    """Return name, uncal file and own parameters for each row."""
+    import pandas as pd
+
+    try:
+        sheet = pd.read_csv(
+            path, sep=SEPARATORS[Path(path).suffix.lower()], dtype=str, comment="#",
+            keep_default_na=False, skipinitialspace=True,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such sheet (seen from {os.getcwd()})") from None
+    except (OSError, ValueError) as problem:
+        reason = str(problem).strip().splitlines()[0]
+        raise InputError(f"{path}: is no table of exposures: {reason}") from None
+    for column in ("exposure", "uncal"):
+        if column not in sheet:
+            raise InputError(
+                f"{path}: column '{column}' is missing (found: {', '.join(map(str, sheet))}); "
+                f"separate columns with {'tabs' if path.lower().endswith('.tsv') else 'commas'}"
+            )
+    if sheet.empty:
+        raise InputError(f"{path}: lists no exposure; add a row for each")
+    options = {column: _option(column, path) for column in sheet if column not in _OWN_COLUMNS}
+    return [_row(values, options, path) for values in sheet.to_dict("records")]
+
+
+_OWN_COLUMNS = "exposure", "uncal"
+
+
+def _option(column, path):
+    prefix, _, rest = str(column).partition(".")
+    step, _, parameter = rest.partition(".")
+    if prefix != "steps" or step not in STEPS or not parameter:
+        hint = nearest(column, (*_OWN_COLUMNS, *(f"steps.{s}.<parameter>" for s in STEPS)))
+        raise ParameterError(f"{path}: unknown column '{column}'; {hint}")
+    if parameter in ("save_results", "maximum_cores"):
+        raise ParameterError(
+            f"{path}: column '{column}' concerns all exposures; set it in the configuration"
+        )
+    return step, parameter
+
+
+def _row(values, options, path):
+    exposure, uncal = values["exposure"].strip(), values["uncal"].strip()
+    if not os.path.isfile(uncal):
+        raise InputError(
+            f"{path}: exposure '{exposure}': no such uncal file: '{uncal}' (seen from "
+            f"{os.getcwd()})"
+        )
+    own = {}
+    for column, (step, parameter) in options.items():
+        if values[column].strip():
+            own.setdefault(step, {})[parameter] = values[column].strip()
+    return exposure, uncal, own
+
+
+def _merged(configuration, own: Mapping[str, Mapping[str, Any]], origin):
+    steps = configuration.steps.model_dump()
+    for step, values in own.items():
+        steps[step] = {**steps[step], **values}
+    parameters = parse_steps(steps, origin)
+    refuse_mixing(configuration.parallelism, parameters, origin)
+    return parameters
+
+
+def suffixes(configuration: Configuration) -> tuple[str, ...]:
+    """Return what the products' names end in: which products a configuration asks for."""
+    steps = configuration.steps
+    found = [] if steps.ramp_fit.skip else ["rate", "rateints"]
+    if configuration.save_calibrated_ramp or steps.ramp_fit.skip:
+        found.append("ramp")
+    for step in STEPS:
+        if getattr(steps, step).save_results and step not in WITHOUT_RAMP:
+            if step == "jump" and "ramp" in found:
+                continue
+            found.append(step)
+    return tuple(found)

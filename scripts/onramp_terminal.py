@@ -1,0 +1,95 @@
+"""What a person sees of a run: a line for each exposure when it is done or has failed."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+NOTHING_TO_DO = "Nothing to be done"
+OWN_FAILURE = "returned non-zero exit status 1."
+
+
+class Progress(logging.Handler):
+    """
+    Listen to Snakemake's events and tell how each exposure went.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of the products, where statistics and crash files are found.
+    """
+
+    def __init__(self, results):
+        super().__init__(logging.INFO)
+        self.results = Path(results)
+        self.total = self.told = 0
+        self.running = {}
+
+    def emit(self, record):
+        """Take notice of an event."""
+        event = getattr(getattr(record, "event", None), "name", None)
+        if event == "RUN_INFO":
+            self.total = record.stats.get("detector1", 0)
+        elif event == "JOB_INFO" and record.rule_name == "kernels":
+            self._print("compiling the numerical kernels, once: this takes half a minute")
+        elif event == "JOB_INFO" and record.rule_name == "detector1":
+            self.running[record.jobid] = record.wildcards["exposure"]
+        elif event == "JOB_FINISHED" and record.job_id in self.running:
+            self._tell(self.running.pop(record.job_id), self._success)
+        elif event == "JOB_ERROR" and record.jobid in self.running:
+            self._tell(self.running.pop(record.jobid), self._failure)
+        elif event == "JOB_ERROR":
+            self._print(f"{record.rule_name} failed; see {' '.join(record.log)}")
+
+    def _tell(self, exposure, how):
+        self.told += 1
+        width = len(str(self.total))
+        self._print(f"[{self.told:{width}}/{self.total}] {exposure}: {how(exposure)}")
+
+    def _success(self, exposure):
+        try:
+            with open(self.results / f"{exposure}_statistics.json") as file:
+                found = json.load(file)
+            return f"{found['seconds']:.1f} s, {found['peak_mb']:.0f} MB"
+        except (OSError, ValueError, KeyError):
+            return "done"
+
+    def _failure(self, exposure):
+        path = self.results / f"{exposure}_pipecrash.txt"
+        try:
+            with open(path) as file:
+                reason = next(line for line in file if line.startswith("reason: "))
+            return f"failed: {json.loads(reason.removeprefix('reason: '))}"
+        except (OSError, ValueError, StopIteration):
+            return f"failed without a word; see {self.results}/logs/{exposure}.log"
+
+    def _print(self, line):
+        print(line, file=sys.stderr, flush=True)
+
+
+def follow(logger, settings, results):
+    """
+    Report progress in place of Snakemake's own lines, if ``quiet: rules`` turns these off.
+
+    Parameters
+    ----------
+    logger : logging.Logger
+        Snakemake's.
+    settings : snakemake.settings.types.OutputSettings
+    results : Path
+        Folder of the products.
+    """
+    if settings.dryrun or "RULES" not in {choice.name for choice in settings.quiet or ()}:
+        return
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.addFilter(_is_news)
+    logger.addHandler(Progress(results))
+
+
+def _is_news(record):
+    """Let warnings and errors through, but not what an exposure's own line has told."""
+    message = str(record.msg)
+    if record.levelno < logging.WARNING:
+        return message.startswith(NOTHING_TO_DO)
+    return OWN_FAILURE not in message

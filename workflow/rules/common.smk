@@ -1,0 +1,119 @@
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+SCRIPTS = RULES.parents[1] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from onramp import configuration, targets
+from onramp.errors import OnrampError
+from onramp.library_digest import library_digest
+from onramp_job import share_library
+from onramp_terminal import follow
+from snakemake.logging import logger
+
+share_library()
+
+
+def or_exit(function, *arguments):
+    """Call a function; end the run with one line if it finds a mistake of the user's."""
+    try:
+        return function(*arguments)
+    except OnrampError as error:
+        sys.exit(f"onramp: {error}")
+
+
+ORIGIN = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
+CONFIGURATION = or_exit(configuration.load, config, ORIGIN)
+config.update(CONFIGURATION.model_dump(mode="json"))
+
+EXPOSURE_NAME = targets.NAME
+RESULTS = Path(CONFIGURATION.output_dir)
+SIDE_BY_SIDE = CONFIGURATION.parallelism == "exposures"
+PRODUCTS = {
+    suffix: f"{RESULTS}/{{exposure}}_{suffix}.fits"
+    for suffix in targets.suffixes(CONFIGURATION)
+}
+STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
+PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
+DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (workflow.cores or 1)
+UNPREDICTED_MB = 500
+
+follow(logger, workflow.output_settings, RESULTS)
+
+
+@cache
+def exposures():
+    """Return the run's exposures by name."""
+    return or_exit(targets.find, CONFIGURATION)
+
+
+def all_products(wildcards):
+    """Return what the run is to leave behind."""
+    wanted = [*PRODUCTS.values(), STATISTICS]
+    if CONFIGURATION.quicklook and "rate" in PRODUCTS:
+        wanted.append(PICTURE)
+    return [path.format(exposure=name) for name in exposures() for path in wanted]
+
+
+def target(wildcards):
+    """Return the exposure that a job is for."""
+    if wildcards.exposure not in exposures():
+        sys.exit(f"onramp: {ORIGIN}: no exposure is named '{wildcards.exposure}'")
+    return exposures()[wildcards.exposure]
+
+
+def uncal_of(wildcards):
+    """Return an exposure's uncal file."""
+    return target(wildcards).uncal
+
+
+def steps_of(wildcards):
+    """Return the parameters of an exposure's steps."""
+    return target(wildcards).parameters.model_dump()
+
+
+@cache
+def reference_state():
+    """Return what the folder of references holds."""
+    from onramp.reference_state import ReferenceState
+
+    references = CONFIGURATION.references
+    return or_exit(ReferenceState, references.folder, references.override)
+
+
+def references_of(wildcards):
+    """Return a digest of the reference files that an exposure may use."""
+    exposure = target(wildcards)
+    return reference_state().digest(exposure.uncal, exposure.parameters)
+
+
+@cache
+def predicted_mb(uncal, threads):
+    """Return a job's memory; an exposure that cannot be read fails in its job, not here."""
+    try:
+        from onramp.memory import predict_mb
+
+        return predict_mb(uncal, threads)
+    except (OnrampError, ModuleNotFoundError):
+        return UNPREDICTED_MB
+
+
+def memory_of(wildcards, input, threads, attempt):
+    """Return a job's memory [MB], more for each attempt after a failure."""
+    return predicted_mb(str(input.uncal), threads) * attempt
+
+
+def print_remarks():
+    """Tell what is done about thread counts that are accepted but odd."""
+    for remark in configuration.remarks(CONFIGURATION, workflow.cores):
+        print(f"onramp: {remark}", file=sys.stderr)
+
+
+def print_summary():
+    """Write and print the table of all exposures."""
+    from onramp.summary import summarise
+
+    print(summarise(RESULTS, list(exposures()), CONFIGURATION.quicklook))

@@ -1,0 +1,27 @@
+rule detector1:
+    input:
+        uncal=uncal_of,
+        kernels=ancient(rules.kernels.output.stamp),
+    output:
+        **PRODUCTS,
+        statistics=STATISTICS,
+    log:
+        f"{RESULTS}/logs/{{exposure}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{exposure}}.tsv"
+    conda:
+        "../envs/onramp.yaml"
+    threads: DETECTOR1_THREADS
+    resources:
+        mem_mb=memory_of,
+    params:
+        steps=steps_of,
+        overrides=CONFIGURATION.references.override,
+        references_folder=CONFIGURATION.references.folder,
+        references=references_of,
+        library=library_digest("onramp.detector1"),
+        crash_file=f"{RESULTS}/{{exposure}}_pipecrash.txt",
+    message:
+        "Calibrate {wildcards.exposure}"
+    script:
+        "../../scripts/detector1.py"

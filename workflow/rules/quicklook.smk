@@ -1,0 +1,23 @@
+rule quicklook:
+    input:
+        uncal=uncal_of,
+        rate=f"{RESULTS}/{{exposure}}_rate.fits",
+        rateints=f"{RESULTS}/{{exposure}}_rateints.fits",
+        statistics=STATISTICS,
+    output:
+        picture=report(PICTURE, caption="../report/quicklook.rst", category="Quicklook"),
+    log:
+        f"{RESULTS}/logs/{{exposure}}_quicklook.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{exposure}}_quicklook.tsv"
+    conda:
+        "../envs/onramp.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        library=library_digest("onramp.quicklook"),
+    message:
+        "Draw {wildcards.exposure}"
+    script:
+        "../../scripts/quicklook.py"
