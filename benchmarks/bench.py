@@ -55,11 +55,13 @@ def middle(costs):
     )
 
 
-def commands(simulated, folder, jwst):
-    """Return the commands of the reference, onramp and the copy for one simulated exposure."""
+def commands(folder, jwst):
+    """Return the commands of the reference, onramp and the copy for a simulated exposure."""
+    (uncal,) = (folder / "uncal").glob("*.fits")
+    references = sorted((folder / "references").glob("*.fits"))
     case = {
-        "uncal": str(simulated.uncal),
-        "references": {kind: str(path) for kind, path in simulated.references.items()},
+        "uncal": str(uncal),
+        "references": {path.name.split("_")[2]: str(path) for path in references},
         "output_dir": str(folder / "reference"),
         "ramp": False,
     }
@@ -67,12 +69,12 @@ def commands(simulated, folder, jwst):
     cases.write_text(json.dumps([case]))
     ours = folder / "onramp"
     run = [
-        *(sys.executable, "-m", "onramp.cli", "detector1", str(simulated.uncal), "--quiet"),
-        *("--references", str(next(iter(simulated.references.values())).parent)),
+        *(sys.executable, "-m", "onramp.cli", "detector1", str(uncal), "--quiet"),
+        *("--references", str(folder / "references")),
         *("--output_dir", str(ours)),
     ]
     subprocess.run(run, check=True)
-    inputs = [simulated.uncal, *simulated.references.values(), *sorted(ours.glob("*.fits"))]
+    inputs = [uncal, *references, *sorted(ours.glob("*.fits"))]
     copies = folder / "copy"
     copies.mkdir()
     return {
@@ -84,10 +86,11 @@ def commands(simulated, folder, jwst):
 
 def bench_mode(mode, rounds, jwst, folder):
     """Measure one mode; print its rows."""
-    from onramp.simulate import simulate
-
-    simulated = simulate(mode, folder, 1)
-    runs = commands(simulated, folder, jwst)
+    command = [sys.executable, str(ROOT / "scripts" / "simulate.py"), "--seed", "1"]
+    subprocess.run(
+        [*command, "--modes", mode, "--output", str(folder)], check=True, stdout=subprocess.DEVNULL
+    )
+    runs = commands(folder, jwst)
     costs = {name: [] for name in runs}
     for _ in range(rounds):
         for name, command in runs.items():

@@ -40,6 +40,9 @@ PIXEL = {name: bit for name, bit in list(globals().items()) if isinstance(bit, i
 """Every flag by the mnemonic that DQ_DEF tables of reference files use."""
 
 
+_TABLE_BITS = 16  # data quality with no higher bit is translated through a table
+
+
 def translate(dq, definition):
     """
     Translate a reference file's data quality to the standard bits.
@@ -59,10 +62,15 @@ def translate(dq, definition):
     dq = np.asarray(dq).astype(np.uint32)
     if not definition:
         return dq
-    standard = np.zeros_like(dq)
     present = int(np.bitwise_or.reduce(dq, axis=None))
+    if present >= 1 << _TABLE_BITS:
+        return _translate_values(dq, definition)
+    values = np.arange(present + 1, dtype=np.uint32)
+    return _translate_values(values, definition)[dq]
+
+
+def _translate_values(dq, definition):
+    standard = np.zeros_like(dq)
     for value, name in definition:
-        bit = PIXEL.get(name.strip())
-        if bit and present & value:
-            standard |= np.where(dq & np.uint32(value), np.uint32(bit), np.uint32(0))
+        standard |= np.where(dq & np.uint32(value), np.uint32(PIXEL.get(name.strip(), 0)), 0)
     return standard

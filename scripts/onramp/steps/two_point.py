@@ -100,15 +100,15 @@ def _iterate_pixel(groupdq, y, x, diffs, values, usable, variance, nframes, thre
         if not first:
             median = np.float64(np.float32(median))
         sigma = expected_noise(median, variance, nframes)
-        worst = -1.0
+        worst = np.float32(-1.0)
         for n in range(diffs.size):
-            ratio = np.abs(np.float32(diffs[n] - median)) / sigma
-            if ratio > worst:
-                worst = ratio
-        if not worst > _threshold(usable, thresholds):
+            deviation = np.abs(np.float32(diffs[n] - median))
+            if deviation > worst:
+                worst = deviation
+        if not worst / sigma > _threshold(usable, thresholds):
             return
         for n in range(diffs.size):
-            if np.abs(np.float32(diffs[n] - median)) / sigma == worst:
+            if np.abs(np.float32(diffs[n] - median)) == worst:
                 groupdq[n // steps, n % steps + 1, y, x] |= JUMP_DET
                 diffs[n] = np.nan
                 usable -= 1
