@@ -1,6 +1,10 @@
 """Raw exposures: what an uncal file holds, checked before anything is done with it."""
 
+import math
+from datetime import datetime
 from pathlib import Path
+
+from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
@@ -13,11 +17,13 @@ DETECTORS = {
     "NIRSPEC": ("NRS1", "NRS2"),
     "FGS": ("GUIDER1", "GUIDER2"),
 }
-REQUIRED = (
-    *("INSTRUME", "DETECTOR", "EXP_TYPE", "DATE-OBS", "TIME-OBS"),
-    *("NINTS", "NGROUPS", "NFRAMES", "GROUPGAP", "TGROUP", "TFRAME"),
-    *("SUBARRAY", "SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "FASTAXIS", "SLOWAXIS"),
+TEXTS = ("INSTRUME", "DETECTOR", "EXP_TYPE", "DATE-OBS", "TIME-OBS", "SUBARRAY")
+SECONDS = ("TGROUP", "TFRAME")
+COUNTS = (
+    *("NINTS", "NGROUPS", "NFRAMES", "GROUPGAP"),
+    *("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "FASTAXIS", "SLOWAXIS"),
 )
+OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR")
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
 FULL = 2048
 
@@ -65,10 +71,8 @@ class Exposure:
         self._file.close()
 
     def _check(self):
-        header = self.primary = self._file.primary
-        for keyword in REQUIRED:
-            if keyword not in header:
-                self._refuse(keyword, "missing", "is this an uncal file?")
+        self.primary = self._file.primary
+        self._check_types()
         self._check_mode()
         for extension in ("SCI", "ASDF"):
             if extension not in self._file:
@@ -90,6 +94,34 @@ class Exposure:
 
     def _refuse(self, keyword, problem, remedy):
         raise InputError(f"{self.path}: {keyword} {problem}; {remedy}")
+
+    def _check_types(self):
+        for keyword in (*TEXTS, *SECONDS, *COUNTS):
+            if keyword not in self.primary:
+                self._refuse(keyword, "missing", "is this an uncal file?")
+        for keyword in TEXTS:
+            self._expect(keyword, "a text", lambda value: isinstance(value, str))
+        for keyword in SECONDS:
+            self._expect(keyword, "a number", _is_number)
+        for keyword in (*COUNTS, *OPTIONAL_COUNTS):
+            if keyword in COUNTS or self._value(keyword) is not None:
+                self._expect(keyword, "an integer", lambda v: _is_number(v) and v == int(v))
+        try:
+            datetime.fromisoformat(self.date_obs)
+        except ValueError:
+            self._refuse(f"DATE-OBS, TIME-OBS={self.date_obs}", "is no date", "mend the header")
+
+    def _value(self, keyword):
+        try:
+            value = self.primary.get(keyword)
+        except fits.VerifyError:
+            self._refuse(keyword, "is not a valid FITS value", "mend the header")
+        return None if isinstance(value, fits.card.Undefined) else value
+
+    def _expect(self, keyword, kind, fits_kind):
+        value = self._value(keyword)
+        if not fits_kind(value):
+            self._refuse(f"{keyword}={value!r}", f"is not {kind}", "mend the header")
 
     def _check_mode(self):
         header = self.primary
@@ -122,7 +154,7 @@ class Exposure:
         nints, ngroups, ny, nx = self.shape
         header = self.primary
         expected = {"NGROUPS": ngroups, "SUBSIZE1": nx, "SUBSIZE2": ny}
-        first, last = header.get("INTSTART"), header.get("INTEND")
+        first, last = self._value("INTSTART"), self._value("INTEND")
         if first is None or last is None or last - first + 1 != nints:
             expected["NINTS"] = nints
         for keyword, actual in expected.items():
@@ -148,6 +180,8 @@ class Exposure:
         for keyword in ("NFRAMES", "TGROUP", "TFRAME"):
             if not header[keyword] > 0:
                 self._refuse(f"{keyword}={header[keyword]}", "is not positive", "mend the header")
+        if header["GROUPGAP"] < 0:
+            self._refuse(f"GROUPGAP={header['GROUPGAP']}", "is negative", "mend the header")
 
     @property
     def instrument(self) -> str:
@@ -187,7 +221,7 @@ class Exposure:
     @property
     def frame_divisor(self) -> int | None:
         """FRMDIVSR, if known."""
-        return self.primary.get("FRMDIVSR")
+        return self._value("FRMDIVSR")
 
     @property
     def readout(self) -> Readout:
@@ -206,7 +240,7 @@ class Exposure:
             int(header["FASTAXIS"]),
             int(header["SLOWAXIS"]),
             str(header["SUBARRAY"]).strip().upper(),
-            int(header.get("NOUTPUTS") or 0),
+            int(self._value("NOUTPUTS") or 0),
         )
 
     @property
@@ -234,6 +268,10 @@ class Exposure:
         header = self._file.header(name).copy()
         header["EXTVER"] = (header.get("EXTVER", 1), "extension value")
         return header.tostring().encode("ascii") + self._file.data_bytes(name)
+
+
+def _is_number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def keywords(header):
