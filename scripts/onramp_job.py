@@ -123,9 +123,7 @@ def _start_log(path):
 
 
 def _terminate(*_):
-    raise TerminatedError(
-        "ended by SIGTERM: cancelled, or over the scheduler's time or memory limit"
-    )
+    raise TerminatedError("by SIGTERM: cancelled, or over the scheduler's time or memory limit")
 
 
 def _remove(outputs):

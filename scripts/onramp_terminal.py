@@ -31,7 +31,7 @@ class Progress(logging.Handler):
         if event == "RUN_INFO":
             self.total = record.stats.get("detector1", 0)
         elif event == "JOB_INFO" and record.rule_name == "kernels":
-            self._print("compiling the numerical kernels, once: this takes half a minute")
+            self._print("preparing the numerical kernels: half a minute the first time")
         elif event == "JOB_INFO" and record.rule_name == "detector1":
             self.running[record.jobid] = record.wildcards["exposure"]
         elif event == "JOB_FINISHED" and record.job_id in self.running:

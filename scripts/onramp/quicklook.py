@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
-from astropy.visualization import AsinhStretch, AsymmetricPercentileInterval, ImageNormalize
+from astropy.visualization import AsinhStretch, ImageNormalize
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from onramp import flags
 
 LARGEST = 1024
+TRIED = 30
 WIDE, THIN = 2.5, 6.0
 INK, FAINT, ACCENT = "#1b1b1f", "#c9ccd3", "#d1495b"
 LINE = "#00798c"
@@ -63,9 +64,9 @@ def draw(uncal, rate, rateints, statistics, picture) -> None:
         jumps = _count_jumps(each["DQ"])
         unit = product["SCI"].header.get("BUNIT", "DN/s")
     figure, panels, plots = _layout(image.shape)
-    figure.suptitle(_title(statistics), x=0.01, ha="left", fontsize=11, color=INK)
-    _draw_rate(figure, panels[0], image, quality, unit)
-    _draw_jumps(figure, panels[1], jumps, statistics["nints"])
+    figure.suptitle(_title(statistics), x=0.01, ha="left", fontsize=12, color=INK)
+    _draw_rate(panels[0], image, quality, unit)
+    _draw_jumps(panels[1], jumps, statistics["nints"])
     _draw_quality(panels[2], quality)
     ramps = _ramps(uncal, *first)
     for axes, ramp in zip(plots, ramps):
@@ -97,21 +98,15 @@ def _count_jumps(extension):
 
 
 def _layout(shape):
-    ny, nx = shape
-    ratio = nx / ny
-    if ratio < WIDE:
-        figure = Figure(figsize=(14, 8.2), layout="constrained", facecolor="white")
-        grid = figure.add_gridspec(2, 12, height_ratios=[1.55, 1])
-        panels = [figure.add_subplot(grid[0, 4 * n : 4 * n + 4]) for n in range(3)]
-        plots = [figure.add_subplot(grid[1, 3 * n : 3 * n + 3]) for n in range(4)]
-    else:
-        height = 12.5 / min(ratio, THIN) / 1.15
-        figure = Figure(figsize=(14, 3 * height + 4.2), layout="constrained", facecolor="white")
-        grid = figure.add_gridspec(4, 4, height_ratios=[height, height, height, 2.7])
-        panels = [figure.add_subplot(grid[n, :]) for n in range(3)]
-        plots = [figure.add_subplot(grid[3, n]) for n in range(4)]
+    ratio = shape[1] / shape[0]
+    wide = ratio > WIDE
+    panel = 12.5 / min(ratio, THIN) + 0.45
+    above = 3 * panel if wide else 4.6
+    figure = Figure(figsize=(14, above + 3.6), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    return figure, panels, plots
+    upper, lower = figure.subfigures(2, 1, height_ratios=[above, 2.9], hspace=0.02)
+    panels = upper.subplots(3, 1) if wide else upper.subplots(1, 3)
+    return figure, panels, lower.subplots(1, 4)
 
 
 def _show(axes, image, title, **options):
@@ -142,38 +137,45 @@ def _reduced(image, step):
         return np.nanmean(blocks, axis=(1, 3))
 
 
-def _draw_rate(figure, axes, image, quality, unit):
+def _add_bar(axes, shown, label, ticks):
+    bar = axes.figure.colorbar(shown, ax=axes, pad=0.01, fraction=0.046, aspect=25)
+    bar.set_label(label, fontsize=8)
+    bar.set_ticks(ticks, labels=[_number(tick) for tick in ticks])
+    bar.ax.minorticks_off()
+    bar.ax.tick_params(labelsize=8, color=FAINT)
+    bar.outline.set_visible(False)
+
+
+def _number(value):
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _draw_rate(axes, image, quality, unit):
     usable = np.where(quality & flags.DO_NOT_USE, np.nan, image)
     finite = usable[np.isfinite(usable)]
     if not finite.size:
         finite = np.array([0.0, 1.0])
-    low, high = AsymmetricPercentileInterval(0.5, 99.8).get_limits(finite)
-    norm = ImageNormalize(vmin=low, vmax=max(high, low + 1e-6), stretch=AsinhStretch(0.05))
-    cmap = "magma"
-    shown = _show(axes, usable, "rate", norm=norm, cmap=cmap)
+    sky = np.median(finite)
+    noise = 1.4826 * np.median(np.abs(finite - sky))
+    low = sky - 3 * noise
+    high = max(np.percentile(finite, 99.8), low + 1e-6)
+    softening = np.clip(5 * noise / (high - low), 1e-4, 0.1)
+    norm = ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(softening))
+    shown = _show(axes, usable, "rate", norm=norm, cmap="magma")
     shown.cmap.set_bad(FAINT)
-    bar = figure.colorbar(shown, ax=axes, pad=0.01, fraction=0.046, aspect=25)
-    bar.set_label(unit, fontsize=8)
-    bar.set_ticks(norm.inverse(np.linspace(0, 1, 6)))
-    bar.ax.set_yticklabels([f"{value:.3g}" for value in norm.inverse(np.linspace(0, 1, 6))])
-    bar.ax.tick_params(labelsize=8)
-    bar.outline.set_visible(False)
+    _add_bar(axes, shown, unit, norm.inverse(np.linspace(0, 1, 6)))
 
 
-def _draw_jumps(figure, axes, jumps, nints):
+def _draw_jumps(axes, jumps, nints):
     top = max(1, int(jumps.max()))
-    title = f"jumps: {np.count_nonzero(jumps) / jumps.size:.1%} of pixels"
-    if nints == 1:
-        cmap = ListedColormap([QUALITY["good"], ACCENT])
-        _show(axes, jumps, title, cmap=cmap, norm=BoundaryNorm([-0.5, 0.5, 1.5], 2))
-        return
-    shown = _show(axes, jumps, title, cmap="YlOrRd", vmin=0, vmax=top)
-    bar = figure.colorbar(shown, ax=axes, pad=0.01, fraction=0.046, aspect=25)
-    bar.set_label("integrations", fontsize=8)
-    bar.locator = MaxNLocator(5, integer=True)
-    bar.update_ticks()
-    bar.ax.tick_params(labelsize=8)
-    bar.outline.set_visible(False)
+    cmap = LinearSegmentedColormap.from_list("jumps", [QUALITY["jump"], ACCENT, "#5b1a3a"])
+    colors = [QUALITY["good"], *cmap(np.linspace(0, 1, top) if top > 1 else [0.5])]
+    norm = BoundaryNorm(np.arange(top + 2) - 0.5, top + 1)
+    title = f"jumps in {np.count_nonzero(jumps) / jumps.size:.2%} of the pixels"
+    shown = _show(axes, jumps, title, cmap=ListedColormap(colors), norm=norm)
+    if nints > 1:
+        ticks = np.unique(np.linspace(0, top, min(top, 5) + 1).astype(int))
+        _add_bar(axes, shown, "integrations", ticks)
 
 
 def _draw_quality(axes, quality):
@@ -188,9 +190,11 @@ def _draw_quality(axes, quality):
         Patch(facecolor=color, edgecolor=FAINT, label=f"{name} {np.mean(kinds == kind):.1%}")
         for kind, (name, color) in enumerate(QUALITY.items())
     ]
+    wide = quality.shape[1] > WIDE * quality.shape[0]
     axes.legend(
-        handles=patches, loc="upper left", bbox_to_anchor=(1.005, 1.02), fontsize=8, frameon=False,
-        borderaxespad=0,
+        handles=patches, fontsize=8, frameon=False, borderaxespad=0, handlelength=1.2,
+        ncols=len(patches) if wide else 3, loc="lower right" if wide else "upper center",
+        bbox_to_anchor=(1.0, 1.03) if wide else (0.5, -0.07),
     )  # fmt: skip
 
 
@@ -200,19 +204,34 @@ def _ramps(uncal, image, quality):
     clean = good & ((quality & (flags.JUMP_DET | flags.SATURATED)) == 0)
     jumped = good & ((quality & flags.JUMP_DET) != 0) & ((quality & flags.SATURATED) == 0)
     saturated = good & ((quality & flags.SATURATED) != 0)
-    chosen = {
-        "faint": _at_quantile(image, clean, 0.5),
-        "bright": _at_quantile(image, clean, 1.0),
-        "with a jump": _at_quantile(image, jumped, 0.5),
-        "saturated": _at_quantile(image, saturated, 0.5),
-    }
     with fits.open(uncal) as file:
-        group_time = file[0].header["TGROUP"]
+        samples, group_time = file["SCI"], file[0].header["TGROUP"]
+        chosen = {
+            "faint": _at_quantile(image, clean, 0.5),
+            "bright": _at_quantile(image, clean, 1.0),
+            "with a jump": _clearest_jump(image, jumped, samples, group_time),
+            "saturated": _at_quantile(image, saturated, 0.9),
+        }
         return [
-            _ramp(title, place, file["SCI"], group_time, image)
+            _ramp(title, place, samples, group_time, image)
             for title, place in chosen.items()
             if place is not None
         ]
+
+
+def _clearest_jump(image, mask, samples, group_time):
+    """Return the place of the ramp with the largest step for its slope, of some of those masked."""
+    places = [_at_quantile(image, mask, quantile) for quantile in np.linspace(0.2, 0.9, TRIED)]
+    if None in places:
+        return None
+    ramps = [_ramp("", place, samples, group_time, image) for place in dict.fromkeys(places)]
+    clearest = max(ramps, key=_step_ratio)
+    return clearest.y, clearest.x
+
+
+def _step_ratio(ramp):
+    steps = np.abs(np.diff(ramp.counts) - ramp.rate * np.diff(ramp.times))
+    return steps.max(initial=0) / (np.ptp(ramp.times) * abs(ramp.rate) + 10)
 
 
 def _at_quantile(image, mask, quantile):
@@ -222,11 +241,12 @@ def _at_quantile(image, mask, quantile):
         return None
     rates = image.ravel()[places]
     rank = round(quantile * (places.size - 1))
-    return np.unravel_index(places[np.argpartition(rates, rank)[rank]], image.shape)
+    place = places[np.argpartition(rates, rank)[rank]]
+    return tuple(int(n) for n in np.unravel_index(place, image.shape))
 
 
 def _ramp(title, place, samples, group_time, image):
-    y, x = (int(n) for n in place)
+    y, x = place
     counts = samples.section[0, :, y, x].astype(float)
     times = np.arange(len(counts)) * group_time
     return Ramp(title, y, x, times, counts - counts[0], float(image[y, x]), title == "with a jump")
@@ -241,7 +261,7 @@ def _draw_ramp(axes, ramp):
         breaks = [part.start for part in _segments(ramp)[1:]]
         for start in breaks:
             axes.axvline(ramp.times[start - 1 : start + 1].mean(), color=ACCENT, lw=1, ls=":")
-    axes.set_title(f"{ramp.title}   ({ramp.x}, {ramp.y})   {ramp.rate:.3g} DN/s", fontsize=9,
+    axes.set_title(f"{ramp.title}   ({ramp.x}, {ramp.y})   {_number(ramp.rate)} DN/s", fontsize=9,
                    loc="left", color=INK)  # fmt: skip
     axes.set_xlabel("time since first group [s]", fontsize=8)
     axes.set_ylabel("raw signal [DN]", fontsize=8)

@@ -113,7 +113,9 @@ def print_remarks():
 
 
 def print_summary():
-    """Write and print the table of all exposures."""
+    """Write and print the table of all exposures, if the run was about them."""
+    if not exposures.cache_info().currsize:
+        return
     from onramp.summary import summarise
 
     print(summarise(RESULTS, list(exposures()), CONFIGURATION.quicklook))
