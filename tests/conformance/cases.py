@@ -19,15 +19,25 @@ AFTER_JUMPS = {
     "after_jump_flag_dn2": 300,
     "after_jump_flag_time2": 1.2,
 }
-SAVED = "dq_init saturation ipc superbias refpix linearity dark_current jump".split()
-SAVE_ALL = {step: {"save_results": True} for step in SAVED}
+SAVE_ALL = {
+    step: {"save_results": True}
+    for step in (
+        "group_scale dq_init saturation ipc superbias refpix linearity dark_current jump ramp_fit "
+        "gain_scale"
+    ).split()
+}
+SAVE_SKIPPED = {
+    **SAVE_ALL,
+    **{step: {"skip": True, "save_results": True} for step in ("superbias", "dark_current")},
+}
 
 
 class Case(NamedTuple):
     """One exposure that both pipelines process."""
 
     name: str
-    mode: str
+    mode: str | Callable
+    """Of the simulator; or a function that makes the files in a folder."""
     changes: dict = {}
     """Fields of the simulator's mode."""
     steps: dict = {}
@@ -35,11 +45,15 @@ class Case(NamedTuple):
     edit: Callable = edits.unchanged
     """Changes the files, and returns references to add: path or "N/A" by type."""
     crash: str = ""
-    """What the reference says where it fails and this workflow does not."""
+    """What the reference says where it fails."""
+    refusal: str = ""
+    """What onramp says where it makes no product."""
 
 
-def _small(name, steps=None, edit=edits.unchanged, *, mode="nircam_sub", crash="", **changes):
-    return Case(name, mode, {**SMALL, **changes}, steps or {}, edit, crash)
+def _small(
+    name, steps=None, edit=edits.unchanged, *, mode="nircam_sub", crash="", refusal="", **changes
+):
+    return Case(name, mode, {**SMALL, **changes}, steps or {}, edit, crash, refusal)
 
 
 def _strip(name, steps=None, edit=edits.unchanged, *, mode="nircam_full", **changes):
@@ -83,7 +97,9 @@ def _dark():
     average = {"dark_current": {"average_dark_current": 0.05}}
     return [
         _small("dark_short", dark_groups=3, ngroups=8),
-        _small("dark_of_one_group", dark_groups=1, ngroups=5),
+        _small("dark_of_one_group", dark_groups=1, ngroups=5, crash="IndexError"),
+        _small("dark_without_groups", edit=edits.flat_dark, crash="wrong number of dimensions",
+               refusal="expected 3 dimensions"),
         _small("dark_short_averaged", mode="nircam_bright", dark_groups=7),
         _small("dark_short_of_same_frames", mode="nircam_bright", dark_groups=3, dark_nframes=2,
                dark_groupgap=3),
@@ -95,6 +111,7 @@ def _dark():
                edits.dark_current_image),
         _small("dark_average_keyword", edit=edits.header("dark", AVDRKCUR=0.07)),
         _small("dark_average_extension", edit=edits.dark_current_image),
+        _small("dark_average_extension_of_zeros", edit=edits.dark_current_image_of_zeros),
         _small("dark_average_parameter_over_extension", average, edits.dark_current_image),
     ]  # fmt: skip
 
@@ -114,7 +131,8 @@ def _references():
                ngroups=1, crash="IndexError"),
         _small("inverse_linearity_unused", inverse_linearity=True),
         _small("ipc_kernel", edit=edits.ipc_kernel),
-        _small("ipc_kernels", edit=edits.ipc_kernels),
+        _small("ipc_kernels", edit=edits.ipc_kernels, ystart=1),
+        _small("ipc_kernels_of_the_subarray", edit=edits.ipc_kernels, crash="could not broadcast"),
         _strip("ipc_four_outputs", edit=edits.ipc_kernel),
     ]  # fmt: skip
     for kind in ("mask", "saturation", "superbias", "linearity", "dark"):
@@ -139,7 +157,8 @@ def _flags():
                nx=40, ny=32),
         _small("group_of_zeros", edit=edits.group_of_zeros),
         _small("group_of_zeros_3_groups", edit=edits.group_of_zeros, ngroups=3),
-        _small("all_saturated", edit=edits.all_saturated_from_start),
+        _small("all_saturated", edit=edits.all_saturated_from_start,
+               refusal="saturated in its first group"),
         _small("grow_0", {"saturation": {"n_pix_grow_sat": 0}}, edits.many_saturated),
         _small("grow_3", {"saturation": {"n_pix_grow_sat": 3}}),
         _small("grow_3_averaged", {"saturation": {"n_pix_grow_sat": 3}}, mode="nircam_bright"),
@@ -179,7 +198,8 @@ def _reference_pixels():
         _small("one_output_parity_off", {"refpix": {"odd_even_columns": False}}),
         _small("no_reference_pixels", xstart=801, ystart=901),
         _small("no_usable_reference_pixels", edit=edits.all_reference_pixels_unusable),
-        _small("reference_pixels_of_one_parity", edit=edits.odd_reference_columns_unusable),
+        _small("reference_pixels_of_one_parity", edit=edits.odd_reference_columns_unusable,
+               crash="arrays used as indices"),
         _small("edgeless_sub512s", mode="nirspec_bots", nx=512, ny=16, nints=2,
                subarray="SUB512S"),
         _small("edgeless_sub32", mode="nirspec_bots", nx=32, ny=32, nints=2, subarray="SUB32"),
@@ -232,9 +252,13 @@ def _fits():
         cases.append(_small(f"{step}_off", {step: {"skip": True}}))
     return [
         *cases,
-        _small("all_steps_saved", SAVE_ALL, edits.ipc_kernel, mode="nircam_bright"),
+        _small("gain_factor_without_fit", {"ramp_fit": {"skip": True}}, gain_factor=2.0,
+               crash="No attribute 'err'"),
+        _small("all_steps_saved", SAVE_ALL, edits.ipc_kernel, mode="nircam_bright", nframes=5,
+               frame_divisor=8, gain_factor=2.0),
+        _small("all_steps_saved_some_skipped", SAVE_SKIPPED, ngroups=2),
         _small("all_steps_saved_120_integrations", SAVE_ALL, nints=120, ngroups=4, nx=24, ny=16),
-    ]
+    ]  # fmt: skip
 
 
 CASES = [

@@ -27,7 +27,7 @@ def runs(request, jwst_python, tmp_path_factory):
     selected = {
         item.callspec.params["case"].name
         for item in request.session.items
-        if "case" in getattr(item, "callspec", _NoCall).params
+        if "case" in getattr(item, "callspec", _NoCall).params and not item.get_closest_marker("skip")
     }
     folder = tmp_path_factory.mktemp("cases")
     inputs = {}

@@ -47,8 +47,11 @@ class Run(NamedTuple):
 
 
 def prepare(case, folder, seed):
-    """Simulate a case's exposure and change its files."""
-    files = simulate(case.mode, folder, seed, **case.changes)
+    """Make a case's exposure and change its files."""
+    if callable(case.mode):
+        files = case.mode(folder)
+    else:
+        files = simulate(case.mode, folder, seed, **case.changes)
     references = {"ipc": "N/A", **files.references, **case.edit(files)}
     return Input(files.uncal, references, case.steps, folder)
 
