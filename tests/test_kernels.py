@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from onramp.kernels import median_in_place, middle_in_place, sort_columns, sorting_network
+from onramp.kernels import (
+    median_in_place,
+    middle_in_place,
+    pairwise_sum,
+    sort_columns,
+    sorting_network,
+)
 
 HERE = Path(__file__).parent
 KERNEL_TESTS = {
@@ -82,3 +88,10 @@ def test_kernels_without_compilation(module):
     )
     assert result.returncode == 0, result.stdout[-3000:]
     assert " passed" in result.stdout
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 127, 128, 129, 255, 1000, 4096, 5001])
+def test_pairwise_sum_rounds_as_numpy_does(dtype, size):
+    values = np.random.default_rng(size).normal(1e4, 30, size).astype(dtype)
+    assert pairwise_sum(values, size) == np.add.reduce(values)

@@ -241,7 +241,7 @@ def test_clipped_mean(dtype):
     rng = np.random.default_rng(6)
     values = rng.normal(100, 3, 500).astype(dtype)
     values[:20] = 1e5
-    assert clipped_mean(values, 3.0) == pytest.approx(naive_clipped_mean(values, 3.0), rel=1e-6)
+    assert clipped_mean(values, dtype(3)) == naive_clipped_mean(values, 3.0)
     assert clipped_mean(values, 3.0) == pytest.approx(100, abs=0.5)
     assert clipped_mean(np.full(7, 3, dtype), 3.0) == 3
 

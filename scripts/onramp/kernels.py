@@ -62,7 +62,7 @@ def sort_columns(block, network):
 
 @kernel
 def _select(values, count, rank):
-    """Reorder the first `count` values so that the one of a rank (from 0) is in its place (Hoare)."""
+    """Reorder the first `count` values so that the one of `rank` is in its place (Hoare)."""
     low = 0
     high = count - 1
     while low < high:
@@ -111,3 +111,63 @@ def median_in_place(values, count):
     """Return the median of the first `count` values (float64), NaN if it is 0; reorders them."""
     lower, upper = middle_in_place(values, count)
     return (np.float64(lower) + np.float64(upper)) / 2.0
+
+
+@kernel
+def _block_sum(values, first, count):
+    """Sum up to 128 values in eight lanes."""
+    zero = values[first] - values[first]
+    whole = count - count % 8
+    total = zero
+    if whole:
+        lanes = (zero, zero, zero, zero, zero, zero, zero, zero)
+        a, b, c, d, e, f, g, h = lanes
+        for n in range(first, first + whole, 8):
+            a += values[n]
+            b += values[n + 1]
+            c += values[n + 2]
+            d += values[n + 3]
+            e += values[n + 4]
+            f += values[n + 5]
+            g += values[n + 6]
+            h += values[n + 7]
+        total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for n in range(first + whole, first + count):
+        total += values[n]
+    return total
+
+
+@kernel
+def pairwise_sum(values, count):
+    """
+    Return the sum of the first `count` values in their own precision, added as numpy adds them.
+
+    Halves are summed apart until they have at most 128 values, so that the rounding is numpy's.
+    """
+    first = np.zeros(64, np.int64)
+    size = np.zeros(64, np.int64)
+    stage = np.zeros(64, np.int64)
+    left = np.zeros(64, values.dtype)
+    size[0] = count
+    depth = 0
+    total = left[0]
+    while depth >= 0:
+        half = size[depth] // 2
+        half -= half % 8
+        if size[depth] <= 128:
+            total = _block_sum(values, first[depth], size[depth])
+            depth -= 1
+        elif stage[depth] == 0:
+            stage[depth] = 1
+            depth += 1
+            first[depth], size[depth], stage[depth] = first[depth - 1], half, 0
+        elif stage[depth] == 1:
+            left[depth] = total
+            stage[depth] = 2
+            depth += 1
+            first[depth], stage[depth] = first[depth - 1] + half, 0
+            size[depth] = size[depth - 1] - half
+        else:
+            total = left[depth] + total
+            depth -= 1
+    return total

@@ -36,7 +36,7 @@ def predict_mb(uncal, cores=1, rows=None) -> int:
 
 
 def predict_shape_mb(shape, cores=1, rows=None) -> int:
-    """Return the peak memory for an exposure of shape (nints, ngroups, ny, nx); see `predict_mb`."""
+    """Return the peak memory for (nints, ngroups, ny, nx) samples [MB]; see `predict_mb`."""
     nints, ngroups, ny, nx = shape
     survey = SURVEY_PIXEL * ny * nx + FULL_FRAME_PIXEL * FULL * FULL * (ny * nx < FULL * FULL)
     height = band_height(shape, cores, rows)

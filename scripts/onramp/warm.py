@@ -41,6 +41,7 @@ def _warm_refpix(data):
     for precision in (np.float32, np.float64):
         values = np.ones((20, 4), precision)
         refpix.running_median(values, values > 0, 11)
+        refpix.clipped_mean(values.ravel(), precision(3.0))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
-from onramp.kernels import kernel, middle_in_place
+from onramp.kernels import kernel, middle_in_place, pairwise_sum
 
 FULL = 2048
 BORDER = 4
@@ -155,7 +155,7 @@ class OneOutput:
         for (i, g), frame in frames:
             for lane, where in enumerate(self._sets):
                 if where.size:
-                    fast[i, g, lane] = clipped_mean(frame[where], self._limit)
+                    fast[i, g, lane] = clipped_mean(frame[where], np.float32(self._limit))
         lanes = self._lanes.along_columns(self._parity)
         slow = np.empty((*shape, 0))
         exact = np.ones(shape, bool)
@@ -228,7 +228,7 @@ class FourOutputs:
         chosen = values[:, columns][good[:, columns]]
         if chosen.size == 0:
             return None
-        return precision(clipped_mean(chosen, self._parameters.siglimit))
+        return precision(clipped_mean(chosen, precision(self._parameters.siglimit)))
 
     def _side_signal(self, frame, offsets, precision):
         length = self._parameters.side_smoothing_length
@@ -245,6 +245,7 @@ class FourOutputs:
         return np.nan_to_num(np.where(np.isnan(both), one, both), nan=0.0)
 
 
+@kernel
 def clipped_mean(values, limit):
     """
     Return the mean of values within `limit` standard deviations, clipped until none is outside.
@@ -252,18 +253,30 @@ def clipped_mean(values, limit):
     Parameters
     ----------
     values : (n,) float32 or float64
-        The precision of the sums is theirs.
-    limit : float
-        [standard deviations]
+        At least one. The precision of the sums is theirs.
+    limit : float32 or float64
+        [standard deviations], in the precision of the values.
     """
-    if np.std(values, dtype=np.float64) == 0.0:
-        return values.mean(dtype=np.float64)
-    count = 0
-    while count != values.size:
-        count = values.size
-        spread, mean = values.std(), values.mean()
-        values = values[(values >= mean - spread * limit) & (values <= mean + spread * limit)]
-    return values.mean()
+    if values.min() == values.max():
+        return values[0]
+    values = values.copy()
+    squares = np.empty_like(values)
+    count = values.size
+    clipped = True
+    while True:
+        mean = pairwise_sum(values, count) / values.dtype.type(count)
+        if not clipped:
+            return mean
+        for n in range(count):
+            squares[n] = (values[n] - mean) * (values[n] - mean)
+        spread = np.sqrt(pairwise_sum(squares, count) / values.dtype.type(count))
+        kept = 0
+        for n in range(count):
+            if mean - spread * limit <= values[n] <= mean + spread * limit:
+                values[kept] = values[n]
+                kept += 1
+        clipped = kept != count
+        count = kept
 
 
 @kernel
