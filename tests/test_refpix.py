@@ -24,7 +24,7 @@ def naive_restore(frame, fast, slow):
 
 
 def naive_clipped_mean(values, limit):
-    values = np.asarray(values, float)
+    values = np.asarray(values)
     while values.std() > 0:
         kept = values[np.abs(values - values.mean()) <= limit * values.std()]
         if kept.size == values.size:
