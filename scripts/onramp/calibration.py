@@ -121,7 +121,7 @@ class Calibration:
             for i in range(nints):
                 for g in range(ngroups):
                     raw = self.exposure.sci.read(0, ny, (slice(i, i + 1), slice(g, g + 1)))
-                    yield (i, g), (self._scaled(raw)[0, 0] - zero_bias).ravel()
+                    yield (i, g), (self.scaled(raw)[0, 0] - zero_bias).ravel()
 
         def zero_frames():
             for i in range(nints):
@@ -143,7 +143,8 @@ class Calibration:
             superbias.subtract_from_zeroframe(frames, bias)
         return frames
 
-    def _scaled(self, raw):
+    def scaled(self, raw):
+        """Return raw samples after group_scale, float32."""
         data = raw.astype(np.float32)
         if self.scale is not None:
             data *= np.float32(self.scale)
@@ -180,7 +181,7 @@ class Calibration:
         outer_first, outer_last = self._grown(first, last)
         rows = slice(first - outer_first, last - outer_first)
         raw = self.exposure.sci.read(outer_first, outer_last)
-        samples = self._scaled(raw) if self.scale is not None or self.ipc else raw
+        samples = self.scaled(raw) if self.scale is not None or self.ipc else raw
         groupdq = np.empty(raw.shape, np.uint8)
         groupdq[...] = self.mask[outer_first:outer_last]
         if self.saturated:

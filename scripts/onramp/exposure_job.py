@@ -5,6 +5,8 @@ import logging
 import os
 import resource
 import time
+from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +16,9 @@ from onramp import cores as core_counts
 from onramp import headers, references
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
-from onramp.layouts import SLOPES, ramp_extensions, slope_extensions
+from onramp.layouts import SLOPES, product_extensions
 from onramp.parameters import Detector1Parameters
+from onramp.product_list import CUBE, IMAGE, RAMP, wanted_products
 from onramp.products import Product, ProductFile
 from onramp.steps import jump
 from onramp.streaming import Stream
@@ -24,7 +27,6 @@ log = logging.getLogger("onramp")
 
 PIXEL_AREA = (18e-4) ** 2  # of the near-infrared detectors [cm2]
 THREADED_STEPS = "jump", "ramp_fit"
-RATE_STEPS = "ramp_fit", "gain_scale"  # their output is no ramp
 NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
 
 
@@ -48,7 +50,7 @@ class ExposureJob:
         self.parameters: Detector1Parameters = parameters
         self.output_dir = Path(output_dir)
         self.cores = cores or core_counts.granted()
-        self.save_ramp = save_ramp or parameters.ramp_fit.skip
+        self.save_ramp = save_ramp
         self.in_memory, self.on_disk, self.rows = in_memory, on_disk, rows
         self.threads = {
             step: core_counts.threads(getattr(parameters, step).maximum_cores, self.cores)
@@ -56,6 +58,7 @@ class ExposureJob:
         }
         self.started = time.perf_counter()
         self.open_products = []
+        self.open_ramps = []
 
     def run(self):
         """Run all steps; leave complete products or none."""
@@ -81,20 +84,20 @@ class ExposureJob:
             return self._run(exposure, chosen, opened)
 
     def _run(self, exposure, chosen, opened):
-        recorders = {}
-        stream = Stream(exposure, opened, self.parameters, recorders)
+        stream = Stream(exposure, opened, self.parameters)
         self._log_plan(stream, chosen)
-        products = self._products(stream, exposure, chosen, recorders)
+        products, stream.recorders = self._products(stream, exposure, chosen)
         stream.survey()
-        counts = self._stream(stream, products)
+        counts = self._stream(stream)
         statistics = self._statistics(stream, exposure, chosen, counts)
         for product in self.open_products:
-            product.header.update(statistics["keywords"])
+            if "PRIMECRS" in product.header:
+                product.header.update(statistics["keywords"])
         if stream.fits and counts["begun"] == 0:
             raise InputError(
                 f"{exposure.path}: every ramp is saturated in its first group; there is no rate"
             )
-        self._finish_ramps(stream, products)
+        self._finish_ramps(stream)
         for product in self.open_products:
             product.finish()
         self.open_products.clear()
@@ -104,18 +107,12 @@ class ExposureJob:
             *(products.get(name, (None,))[0] for name in ("rate", "rateints", "ramp")), statistics
         )
 
-    def _stream(self, stream, products):
-        def sink(first, rate, rateints):
-            for name, slopes in (("rate", rate), ("rateints", rateints)):
-                for extension, band in zip(SLOPES, slopes):
-                    for product in products[name]:
-                        product.write_rows(extension, first, band)
-
-        counts, touched = stream.run(sink, self.threads, self.rows)
+    def _stream(self, stream):
+        counts, touched = stream.run(self.threads, self.rows)
         shape = stream.exposure.shape
         spared = [(int(i), int(g)) for i, g in np.argwhere(touched == shape[2] * shape[3])]
         if spared:
-            counts, _ = stream.run(sink, self.threads, self.rows, spared)
+            counts, _ = stream.run(self.threads, self.rows, spared)
         return counts
 
     def _log_plan(self, stream, chosen):
@@ -127,58 +124,57 @@ class ExposureJob:
             log.info("reference %-10s %s", kind, f"{reference.name} sha256 {reference.sha256}"
                      if reference else "N/A")  # fmt: skip
 
-    def _products(self, stream, exposure, chosen, recorders):
-        """Open the products that are asked for; return a list of sinks for each."""
-        products = {}
-        nints, _, ny, nx = exposure.shape
-        times = exposure.table("INT_TIMES")
+    def _products(self, stream, exposure, chosen):
+        """Open the products that are asked for; return them and each step's recorder."""
+        products, sinks = {}, defaultdict(lambda: defaultdict(list))
+        for kind in wanted_products(self.parameters, stream.fits, self.save_ramp):
+            header = self._header(kind, stream, exposure, chosen)
+            products[kind.suffix] = self._open(header, product_extensions(exposure, kind))
+            sinks[kind.step][kind.model] += products[kind.suffix]
+            if kind.model == RAMP:
+                self.open_ramps += products[kind.suffix]
+        return products, {step: partial(_write, models) for step, models in sinks.items()}
 
-        def add(name, suffix, model, extensions):
-            header = headers.primary_header(
-                exposure.primary, f"{exposure.name}_{suffix}.fits", model, stream.states, chosen
-            )
+    def _header(self, kind, stream, exposure, chosen):
+        """Return a product's header: what was done up to its step, and no more."""
+        steps = list(stream.states)
+        done = steps[: steps.index(kind.step) + 1]
+        header = headers.primary_header(
+            exposure.primary,
+            f"{exposure.name}_{kind.suffix}.fits",
+            kind.model,
+            {step: stream.states[step] for step in done},
+            chosen,
+        )
+        if "jump" in done:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
-            if stream.gain_factor is not None:
-                header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
-            kinds = [Product] * self.in_memory + [ProductFile] * self.on_disk
-            products[name] = []
-            for kind in kinds:
-                place = (self.output_dir / header["FILENAME"],) if kind is ProductFile else ()
-                products[name].append(kind(*place, header, extensions))
-                self.open_products.append(products[name][-1])
+        if stream.gain_factor is not None and "ramp_fit" in done:
+            header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
+        return header
 
-        if stream.fits:
-            add("rate", "rate", "ImageModel", slope_extensions(exposure, (ny, nx), None))
-            add(
-                "rateints",
-                "rateints",
-                "CubeModel",
-                slope_extensions(exposure, (nints, ny, nx), times),
-            )
-        wanted = {"jump": "ramp"} if self.save_ramp else {}
-        for step in type(self.parameters).model_fields:
-            if getattr(self.parameters, step).save_results and step not in RATE_STEPS:
-                wanted.setdefault(step, step)
-        for step, suffix in wanted.items():
-            add(suffix, suffix, "RampModel", ramp_extensions(exposure))
-            recorders[step] = _Recorder(products[suffix])
-        return products
+    def _open(self, header, extensions):
+        opened = []
+        if self.in_memory:
+            opened.append(Product(header, extensions))
+        if self.on_disk:
+            opened.append(ProductFile(self.output_dir / header["FILENAME"], header, extensions))
+        self.open_products += opened
+        return opened
 
-    def _finish_ramps(self, stream, products):
-        ny = stream.exposure.shape[2]
-        for name, sinks in products.items():
-            if name in ("rate", "rateints"):
-                continue
-            for first in range(0, ny, 64):
-                last = min(first + 64, ny)
-                for sink in sinks:
-                    sink.write_rows(
-                        "AVDRKCUR", first, stream.calibration.average_dark_current(first, last)
-                    )
-                    if stream.calibration.zeroframe is not None:
-                        frames = stream.calibration.corrected_zeroframe(first, last)
-                        sink.write_rows("ZEROFRAME", first, frames)
+    def _finish_ramps(self, stream):
+        calibration, ny = stream.calibration, stream.exposure.shape[2]
+        for first in range(0, ny if self.open_ramps else 0, 64):
+            last = min(first + 64, ny)
+            dark_current = calibration.average_dark_current(first, last)
+            frames = None
+            if calibration.zeroframe is not None:
+                frames = calibration.corrected_zeroframe(first, last)
+            for ramp in self.open_ramps:
+                if "AVDRKCUR" in ramp.names:
+                    ramp.write_rows("AVDRKCUR", first, dark_current)
+                if frames is not None:
+                    ramp.write_rows("ZEROFRAME", first, frames)
 
     def _statistics(self, stream, exposure, chosen, counts):
         nints, ngroups, ny, nx = exposure.shape
@@ -229,17 +225,16 @@ class ExposureJob:
             product.discard()
 
 
-class _Recorder:
-    """Pass a step's output to its ramp products."""
-
-    def __init__(self, sinks):
-        self.sinks = sinks
-
-    def __call__(self, first, data, groupdq, pixeldq):
-        for sink in self.sinks:
-            sink.write_rows("SCI", first, data)
-            sink.write_rows("GROUPDQ", first, groupdq)
-            sink.write_rows("PIXELDQ", first, pixeldq)
+def _write(sinks, first, *arrays):
+    """Write a band of a step's output to the products that hold it, by data model."""
+    if RAMP in sinks:
+        outputs = [(RAMP, ("SCI", "GROUPDQ", "PIXELDQ"), arrays)]
+    else:
+        outputs = [(model, SLOPES, slopes) for model, slopes in zip((IMAGE, CUBE), arrays)]
+    for model, names, bands in outputs:
+        for product in sinks[model]:
+            for name, band in zip(names, bands):
+                product.write_rows(name, first, band)
 
 
 def _make_folder(path):

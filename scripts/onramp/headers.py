@@ -6,6 +6,7 @@ from astropy.io import fits
 
 from onramp import __version__
 
+CARD = 80  # characters
 STEP_KEYWORDS = {
     "charge_migration": ("S_CHGMIG", "Charge Migration"),
     "clean_flicker_noise": ("S_CLNFNS", "Clean Flicker Noise"),
@@ -48,7 +49,7 @@ def primary_header(uncal, file_name, model, states, references):
     model : str
         Data model: ImageModel, CubeModel or RampModel.
     states : dict of str to str
-        COMPLETE or SKIPPED for each step.
+        COMPLETE or SKIPPED for each step that the product has passed.
     references : dict of str to Reference or None
         By type; None stands for N/A.
     """
@@ -57,7 +58,7 @@ def primary_header(uncal, file_name, model, states, references):
         datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3],
         "UTC date file created",
     )
-    header["FILENAME"] = (file_name, "Name of the file")
+    header["FILENAME"] = _fitting(file_name, "Name of the file")
     header["DATAMODL"] = (model, "Type of data model")
     header["CAL_SW"] = ("onramp", "Calibration software")
     header["CAL_SWV"] = (__version__, "Calibration software version")
@@ -65,13 +66,19 @@ def primary_header(uncal, file_name, model, states, references):
     header["CRDS_CTX"] = ("N/A", "CRDS context (.pmap); from a folder")
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
         reference = references.get(kind)
-        header[f"R_{suffix}"] = (reference.name if reference else "N/A", comment)
+        header[f"R_{suffix}"] = _fitting(reference.name if reference else "N/A", comment)
         if reference:
             header[f"H_{suffix}"] = reference.sha256
     _title(header, "Calibration step information")
     for step, (keyword, comment) in STEP_KEYWORDS.items():
-        header[keyword] = (states[step], comment)
+        if step in states:
+            header[keyword] = (states[step], comment)
     return header
+
+
+def _fitting(text, comment):
+    """Return a keyword's text with as much of its comment as a card can hold."""
+    return text, comment[: max(0, CARD - len("KEYWORD = '' / ") - len(text))]
 
 
 def _title(header, text):

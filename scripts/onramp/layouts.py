@@ -4,9 +4,22 @@ import numpy as np
 from astropy.io import fits
 
 from onramp.headers import with_unit
+from onramp.parameters import STEPS
+from onramp.product_list import CUBE, RAMP
 from onramp.products import Extension, RawExtension
 
 SLOPES = "SCI", "ERR", "DQ", "VAR_POISSON", "VAR_RNOISE"
+
+
+def product_extensions(exposure, kind):
+    """Return the extensions of a product (ProductKind) of an exposure."""
+    if kind.model == RAMP:
+        dark_known = STEPS.index(kind.step) >= STEPS.index("dark_current")
+        return [e for e in ramp_extensions(exposure) if dark_known or e.name != "AVDRKCUR"]
+    nints, _, ny, nx = exposure.shape
+    if kind.model == CUBE:
+        return slope_extensions(exposure, (nints, ny, nx), exposure.table("INT_TIMES"))
+    return slope_extensions(exposure, (ny, nx), None)
 
 
 def slope_extensions(exposure, shape, times):

@@ -53,6 +53,11 @@ class Product:
             e.name: np.zeros(e.shape, e.dtype) for e in extensions if isinstance(e, Extension)
         }
 
+    @property
+    def names(self):
+        """The names of the extensions that are filled by `write_rows`."""
+        return self.arrays.keys()
+
     def write_rows(self, name, first_row, band):
         """
         Store a band.
@@ -138,6 +143,11 @@ class ProductFile:
             size = int(np.prod(extension.shape)) * np.dtype(extension.dtype).itemsize
             offset += -(-size // BLOCK) * BLOCK
         return offset
+
+    @property
+    def names(self):
+        """The names of the extensions that are filled by `write_rows`."""
+        return self._extensions.keys()
 
     def write_rows(self, name, first_row, band):
         """Store a band; see `Product.write_rows`."""

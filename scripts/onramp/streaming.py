@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.calibration import Calibration
+from onramp.early_steps import EARLY_STEPS, output_of
 from onramp.flags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
 from onramp.steps import gain_scale, jump, ramp_fit
 
@@ -83,15 +84,19 @@ class Stream:
     references : dict of str to OpenReference or None
         By type; None stands for N/A.
     parameters : Detector1Parameters
+
+    Attributes
+    ----------
     recorders : dict of str to callable
-        By step: called with the band's first row, data, groupdq and pixeldq after that step.
+        By step: called after it with the band's first row and data, groupdq and pixeldq, or, for
+        ramp_fit and gain_scale, rate and rateints (Slopes).
     """
 
-    def __init__(self, exposure, references, parameters, recorders):
+    def __init__(self, exposure, references, parameters):
         self.exposure = exposure
         self.references = references
         self.parameters = parameters
-        self.recorders = recorders
+        self.recorders = {}
         self.stopwatch = Stopwatch()
         self.calibration = Calibration(exposure, references, parameters)
         self.states = self.calibration.states
@@ -139,14 +144,12 @@ class Stream:
         gain = self.references["gain"].read("SCI", 0, self.exposure.shape[2])
         return np.nanmedian(gain) if np.isfinite(gain).any() else np.nan
 
-    def run(self, sinks, threads, rows=None, spared_planes=()):
+    def run(self, threads, rows=None, spared_planes=()):
         """
         Pass all bands through the steps.
 
         Parameters
         ----------
-        sinks : callable
-            Called with first row, rate and rateints (Slopes) of each band.
         threads : dict of str to int
             Threads that each step with `maximum_cores` may take.
         rows : int, optional
@@ -170,7 +173,7 @@ class Stream:
         totals = Counter()
         touched = np.zeros(self.exposure.shape[:2], np.int64)
         with ThreadPoolExecutor(workers) as pool:
-            tasks = [pool.submit(self._run_band, b, sinks, spared_planes) for b in bands]
+            tasks = [pool.submit(self._run_band, b, spared_planes) for b in bands]
             try:
                 for task in tasks:
                     counts, band_touched = task.result()
@@ -189,14 +192,20 @@ class Stream:
             rows = band.inner
             self.recorders[step](band.first, data[:, :, rows], groupdq[:, :, rows], pixeldq[rows])
 
-    def _run_band(self, band, sinks, spared_planes):
+    def _record_slopes(self, step, band, rate, rateints):
+        if step in self.recorders:
+            self.recorders[step](band.first, rate, rateints)
+
+    def _run_band(self, band, spared_planes):
         since = self.stopwatch.now()
         calibration = self.calibration
         data, groupdq = calibration.load(band.outer_first, band.outer_last)
         pixeldq = calibration.pixeldq[band.outer_first : band.outer_last].copy()
         since = self.stopwatch.add("saturation", since)
-        for step in ("group_scale", "dq_init", "saturation", "ipc"):
-            self._record(step, band, data, groupdq, pixeldq)
+        for step in EARLY_STEPS:
+            if step in self.recorders:
+                output = output_of(step, calibration, band.first, band.last)
+                self.recorders[step](band.first, *output)
         for step, correct in calibration.corrections():
             correct(band.outer_first, data, groupdq, pixeldq)
             self._record(step, band, data, groupdq, pixeldq)
@@ -215,16 +224,17 @@ class Stream:
                     data, groupdq, gain, readnoise, self.detection, band.inner, spared_planes
                 )
             since = self.stopwatch.add("jump", since)
-        self._record("jump", band, data, groupdq, pixeldq)
+        for step in ("jump", "persistence"):
+            self._record(step, band, data, groupdq, pixeldq)
         if self.fits:
             with self._turns["ramp_fit"]:
-                rate = self._fit(band, data, groupdq, pixeldq, gain, readnoise, sinks)
+                rate = self._fit(band, data, groupdq, pixeldq, gain, readnoise)
             counts["bad"] = int(np.count_nonzero(rate.dq & DO_NOT_USE))
             counts["begun"] = int(np.count_nonzero((groupdq[:, 0, band.inner] & SATURATED) == 0))
             self.stopwatch.add("ramp_fit", since)
         return counts, touched
 
-    def _fit(self, band, data, groupdq, pixeldq, gain, readnoise, sinks):
+    def _fit(self, band, data, groupdq, pixeldq, gain, readnoise):
         rows = band.inner
         parameters = self.parameters.ramp_fit
         gain = gain[rows]
@@ -242,8 +252,9 @@ class Stream:
             np.ascontiguousarray(data[:, :, rows]), groupdq, pixeldq[rows], noise, self.timing,
             parameters.suppress_one_group, self.weights, zeroframe,
         )  # fmt: skip
+        self._record_slopes("ramp_fit", band, rate, rateints)
         if self.rescales:
             gain_scale.rescale(rate, self.gain_factor)
             gain_scale.rescale(rateints, self.gain_factor)
-        sinks(band.first, rate, rateints)
+        self._record_slopes("gain_scale", band, rate, rateints)
         return rate

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from onramp.configuration import Configuration, refuse_mixing
 from onramp.errors import InputError, ParameterError
 from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
+from onramp.product_list import wanted_products
 
 ENDING = "_uncal.fits"
 NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]*"
 SEPARATORS = {".tsv": "\t", ".csv": ","}
-WITHOUT_RAMP = "ramp_fit", "gain_scale"
 
 
 class Target(NamedTuple):
@@ -154,12 +154,5 @@ def _merged(configuration, own: Mapping[str, Mapping[str, Any]], origin):
 def suffixes(configuration: Configuration) -> tuple[str, ...]:
     """Return what the products' names end in: which products a configuration asks for."""
     steps = configuration.steps
-    found = [] if steps.ramp_fit.skip else ["rate", "rateints"]
-    if configuration.save_calibrated_ramp or steps.ramp_fit.skip:
-        found.append("ramp")
-    for step in STEPS:
-        if getattr(steps, step).save_results and step not in WITHOUT_RAMP:
-            if step == "jump" and "ramp" in found:
-                continue
-            found.append(step)
-    return tuple(found)
+    kinds = wanted_products(steps, not steps.ramp_fit.skip, configuration.save_calibrated_ramp)
+    return tuple(kind.suffix for kind in kinds)

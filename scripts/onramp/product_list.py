@@ -1,0 +1,55 @@
+"""Which products an exposure gets, under the reference pipeline's names."""
+
+from typing import NamedTuple
+
+from onramp.parameters import STEPS
+
+IMAGE, CUBE, RAMP = "ImageModel", "CubeModel", "RampModel"
+
+
+class ProductKind(NamedTuple):
+    """A product: the ending of its name, the step whose output it holds, its data model."""
+
+    suffix: str
+    step: str
+    model: str
+
+
+STEP_PRODUCTS = {
+    "ramp_fit": (
+        ProductKind("0_ramp_fit", "ramp_fit", IMAGE),
+        ProductKind("1_ramp_fit", "ramp_fit", CUBE),
+    ),
+    "gain_scale": (
+        ProductKind("gain_scale", "gain_scale", IMAGE),
+        ProductKind("gain_scaleints", "gain_scale", CUBE),
+    ),
+}
+
+
+def wanted_products(parameters, fits, save_calibrated_ramp=False) -> list[ProductKind]:
+    """
+    Return the products to make.
+
+    Parameters
+    ----------
+    parameters : Detector1Parameters
+    fits : bool
+        Whether ramps are fitted; if not, the ramps are the result.
+    save_calibrated_ramp : bool
+    """
+    found = []
+    if fits:
+        found += [ProductKind("rate", "gain_scale", IMAGE)]
+        found += [ProductKind("rateints", "gain_scale", CUBE)]
+    if save_calibrated_ramp or not fits:
+        found.append(ProductKind("ramp", "persistence", RAMP))
+    for step in STEPS:
+        chosen = getattr(parameters, step)
+        if not chosen.save_results or chosen.skip:
+            continue
+        if step not in STEP_PRODUCTS:
+            found.append(ProductKind(step, step, RAMP))
+        elif fits:
+            found += STEP_PRODUCTS[step]
+    return found
