@@ -43,6 +43,7 @@ def _parser():
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     detector1 = commands.add_parser(
         "detector1",
+        aliases=["calwebb_detector1"],
         help="process one uncal file to its rate and rateints products",
         description="Process one uncal file to its rate and rateints products.",
         epilog=_steps_help(),
