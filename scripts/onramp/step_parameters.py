@@ -1,0 +1,240 @@
+"""The parameters of each step: name, type, default, bounds and one line of meaning."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_SNOWBALLS = "Only for snowballs: no effect yet."
+_SHOWERS = "Only for showers: no effect yet."
+FRACTIONS = ("none", "quarter", "half", "all")
+
+
+def _cores(value):
+    text = str(value).strip().lower()
+    if text in FRACTIONS or (text.isdigit() and int(text) >= 1):
+        return text
+    raise ValueError("expected none, quarter, half, all, or a number of at least 1 as a string")
+
+
+def _no_bool(value):
+    if isinstance(value, bool):
+        raise ValueError("expected a number, not a boolean")
+    return value
+
+
+Cores = Annotated[str, BeforeValidator(_cores)]
+Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(_no_bool)]
+
+
+class Step(BaseModel):
+    """The parameters that every step has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    skip: bool = Field(False, description="Do not run this step.")
+    save_results: bool = Field(False, description="Write this step's output as a ramp product.")
+
+
+class UnsupportedStep(Step):
+    """A step of the reference that is off there by default and cannot be turned on here yet."""
+
+    skip: Literal[True] = Field(True, description="This step is not available yet: always true.")
+    save_results: Literal[False] = Field(False, description="Always false.")
+
+
+class GroupScale(Step):
+    """Rescale groups averaged on board over a number of frames that is no power of two."""
+
+
+class DqInit(Step):
+    """Initialise the pixel and group data quality from the mask reference."""
+
+    user_supplied_dq: None = Field(
+        None, description="File of further flags (not available yet: always null)."
+    )
+
+
+class Saturation(Step):
+    """Flag saturated samples, their neighbours and samples at the converter's floor."""
+
+    n_pix_grow_sat: Count = Field(
+        1, ge=0, le=16, description="Layers of pixels around a saturated one to flag as well."
+    )
+    use_readpatt: bool = Field(
+        True, description="Use the frames within a group to find saturation before its last frame."
+    )
+
+
+class Ipc(Step):
+    """Correct interpixel capacitance with the ipc reference's kernel."""
+
+
+class Superbias(Step):
+    """Subtract the superbias reference."""
+
+
+class Refpix(Step):
+    """Correct drifts of the electronics with the reference pixels."""
+
+    odd_even_columns: bool = Field(
+        True, description="Treat even and odd columns separately (near-infrared)."
+    )
+    odd_even_rows: bool = Field(
+        True, description="Treat even and odd rows separately (MIRI; no effect here)."
+    )
+    use_side_ref_pixels: bool = Field(
+        True, description="Correct each row with the reference pixels at its two ends."
+    )
+    side_smoothing_length: Count = Field(
+        11, ge=1, description="Rows in the running median of the side reference pixels [pixel]."
+    )
+    side_gain: Number = Field(1.0, description="Factor on the side signal before it is subtracted.")
+    siglimit: Number = Field(
+        3.0, gt=0, description="Clipping limit for the means of the reference pixels [sigma]."
+    )
+    refpix_algorithm: Literal["median"] = Field(
+        "median", description="How the side signal is smoothed (`sirs` is not available yet)."
+    )
+    sigreject: Number = Field(4.0, description="Clipping limit of `sirs`; no effect yet.")
+    gaussmooth: Number = Field(1.0, description="Smoothing width of `sirs`; no effect yet.")
+    halfwidth: Count = Field(30, description="Half width of `sirs`; no effect yet.")
+    ovr_corr_mitigation_ftr: Number = Field(3.0, description="IRS2 only; no effect yet.")
+    preserve_irs2_refpix: bool = Field(False, description="IRS2 only; no effect yet.")
+    irs2_mean_subtraction: bool = Field(False, description="IRS2 only; no effect yet.")
+
+
+class Linearity(Step):
+    """Correct the detector's non-linear response with a polynomial for each pixel."""
+
+
+class DarkCurrent(Step):
+    """Subtract the dark reference, averaged to the exposure's read pattern."""
+
+    average_dark_current: Number | None = Field(
+        None, ge=0, description="Mean dark current whose noise is added [e-/s]; null: reference's."
+    )
+    dark_output: None = Field(
+        None, description="File for the averaged dark (not available yet: always null)."
+    )
+
+
+class Jump(Step):
+    """Find cosmic-ray jumps by the two-point difference method (Anderson & Gordon 2011)."""
+
+    rejection_threshold: Number = Field(4.0, ge=0, description="Rejection threshold [sigma].")
+    three_group_rejection_threshold: Number = Field(
+        6.0, ge=0, description="Threshold where only three groups are usable [sigma]."
+    )
+    four_group_rejection_threshold: Number = Field(
+        5.0, ge=0, description="Threshold where only four groups are usable [sigma]."
+    )
+    maximum_cores: Cores = Field(
+        "none", description="Threads for this step: none, quarter, half, all, or a number."
+    )
+    flag_4_neighbors: bool = Field(
+        True, description="Flag the four neighbours of a jump of middling size as well."
+    )
+    max_jump_to_flag_neighbors: Number = Field(
+        1000.0, description="Jumps above this leave their neighbours alone [sigma]."
+    )
+    min_jump_to_flag_neighbors: Number = Field(
+        10.0, description="Jumps below this leave their neighbours alone [sigma]."
+    )
+    after_jump_flag_dn1: Number = Field(
+        0.0, description="Jumps of at least this flag later groups, first set [DN]."
+    )
+    after_jump_flag_time1: Number = Field(
+        0.0, ge=0, description="How long after a jump groups are flagged, first set [s]."
+    )
+    after_jump_flag_dn2: Number = Field(
+        0.0, description="Jumps of at least this flag later groups, second set [DN]."
+    )
+    after_jump_flag_time2: Number = Field(
+        0.0, ge=0, description="How long after a jump groups are flagged, second set [s]."
+    )
+    min_diffs_single_pass: Count = Field(
+        10, description="Usable differences from which one pass replaces the iteration."
+    )
+    minimum_groups: Count = Field(
+        3, description="Accepted for compatibility; as in the reference on one core, 3 is used."
+    )
+    minimum_sigclip_groups: Count = Field(
+        100, description="Integrations from which groups are sigma-clipped across integrations."
+    )
+    only_use_ints: bool = Field(
+        True, description="Clip the same group across integrations; false: all groups together."
+    )
+    expand_large_events: Literal[False] = Field(
+        False, description="Flag snowballs (not available yet: always false)."
+    )
+    find_showers: Literal[False] = Field(
+        False, description="Flag showers (not available yet: always false)."
+    )
+    min_sat_area: Number = Field(
+        1.0, ge=0, description=f"Saturated area of a snowball [pixel]. {_SNOWBALLS}"
+    )
+    min_jump_area: Number = Field(
+        5.0, ge=0, description=f"Area of a large event [pixel]. {_SNOWBALLS}"
+    )
+    expand_factor: Number = Field(2.0, ge=0, description=f"Growth of a snowball. {_SNOWBALLS}")
+    use_ellipses: bool = Field(False, description=f"Deprecated in the reference. {_SNOWBALLS}")
+    sat_required_snowball: bool = Field(
+        True, description=f"Snowballs have saturated cores. {_SNOWBALLS}"
+    )
+    min_sat_radius_extend: Number = Field(
+        2.5, description=f"Radius of cores that grow [pixel]. {_SNOWBALLS}"
+    )
+    sat_expand: Count = Field(2, description=f"Growth of saturated cores [pixel]. {_SNOWBALLS}")
+    edge_size: Count = Field(25, description=f"Border without need of a core [pixel]. {_SNOWBALLS}")
+    mask_snowball_core_next_int: bool = Field(
+        True, description=f"Flag cores in the next integration. {_SNOWBALLS}"
+    )
+    snowball_time_masked_next_int: Count = Field(
+        4000, description=f"For how long [s]. {_SNOWBALLS}"
+    )
+    max_shower_amplitude: Number = Field(4.0, description=f"Largest shower [DN/s]. {_SHOWERS}")
+    extend_snr_threshold: Number = Field(1.2, description=f"Smallest signal-to-noise. {_SHOWERS}")
+    extend_min_area: Count = Field(90, description=f"Smallest area [pixel]. {_SHOWERS}")
+    extend_inner_radius: Number = Field(
+        1.0, description=f"Inner radius of the kernel [pixel]. {_SHOWERS}"
+    )
+    extend_outer_radius: Number = Field(
+        2.6, description=f"Outer radius of the kernel [pixel]. {_SHOWERS}"
+    )
+    extend_ellipse_expand_ratio: Number = Field(1.1, description=f"Growth of a shower. {_SHOWERS}")
+    time_masked_after_shower: Number = Field(
+        15.0, description=f"Time flagged after it [s]. {_SHOWERS}"
+    )
+    max_extended_radius: Count = Field(
+        200, description=f"Largest radius of an event [pixel]. {_SNOWBALLS}"
+    )
+
+
+class RampFit(Step):
+    """Fit each ramp's slope by optimally weighted least squares (Fixsen et al. 2000)."""
+
+    algorithm: Literal["OLS_C"] = Field(
+        "OLS_C", description="Fitting algorithm (`LIKELY` is not available yet)."
+    )
+    suppress_one_group: bool = Field(
+        True, description="Give no slope to ramps with a single good group."
+    )
+    firstgroup: Count | None = Field(
+        None, description="Ignore the groups before this one, counted from 0."
+    )
+    lastgroup: Count | None = Field(
+        None, description="Ignore the groups after this one, counted from 0."
+    )
+    maximum_cores: Cores = Field(
+        "none", description="Threads for this step: none, quarter, half, all, or a number."
+    )
+    save_opt: Literal[False] = Field(
+        False, description="Write the optional fit product (not available yet: always false)."
+    )
+    int_name: Literal[""] = Field("", description="No effect, as in the reference.")
+    opt_name: Literal[""] = Field("", description="Name of the optional product; no effect yet.")
+
+
+class GainScale(Step):
+    """Rescale rates taken at a non-standard gain setting."""
