@@ -324,7 +324,7 @@ def test_bands_with_a_halo_give_the_flags_of_the_whole_frame():
         rows = slice(low, high)
         dq = band[1][:, :, rows].copy()
         inner = slice(first - low, last - low)
-        part = band[0][:, :, rows], dq, band[2][rows], band[3][rows]
+        part = band[0][:, :, rows].copy(), dq, band[2][rows], band[3][rows]
         counts += detect_jumps(*part, detection, inner)[0]
         assert np.array_equal(dq[:, :, inner], whole[:, :, first:last])
     assert counts == count

@@ -23,7 +23,7 @@ KERNEL_TESTS = {
     "saturation": "seed0 or seed1",
     "linearity": "seed0 or seed1",
     "ipc": "seed0 or seed1",
-    "refpix": "seed0",
+    "refpix": "clipped_mean or (seed0 and (bottom or corner))",
 }
 
 

@@ -96,7 +96,7 @@ def test_bands_with_a_halo_give_the_flags_of_the_whole_frame():
         rows = slice(low, high)
         part = dq[:, :, rows].copy()
         flag_saturation(
-            data[:, :, rows], part, threshold[rows], unchecked[rows], bias[rows], 2, 8
+            data[:, :, rows].copy(), part, threshold[rows], unchecked[rows], bias[rows], 2, 8
         )  # fmt: skip
         assert np.array_equal(part[:, :, first - low : last - low], whole[:, :, first:last])
 
