@@ -9,7 +9,7 @@ from onramp import __version__
 from onramp.errors import OnrampError, ParameterError
 from onramp.parameters import STEPS, nearest, step_model
 
-_OPTIONS = ("references", "output_dir", "save_results", "save_calibrated_ramp", "cores")
+_OPTIONS = ("references", "output_dir", "save_results", "save_calibrated_ramp", "cores", "quiet")
 
 
 def main(arguments=None) -> int:
@@ -26,12 +26,14 @@ def main(arguments=None) -> int:
 
 
 def _main(arguments):
+    plain, steps, overrides = _split(arguments)
     parser = _parser()
-    options, rest = parser.parse_known_args(arguments)
+    options, unknown = parser.parse_known_args(plain)
     if options.command is None:
         parser.print_help()
         return 2
-    steps, overrides = _split(rest)
+    if unknown:
+        raise ParameterError(f"command line: {_complaint(unknown[0])}")
     return _run_detector1(options, steps, overrides)
 
 
@@ -70,7 +72,7 @@ def _parser():
     detector1.add_argument(
         "--cores",
         metavar="N",
-        type=int,
+        type=_count,
         help="cores that maximum_cores may use; default: those granted",
     )
     detector1.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -83,6 +85,12 @@ def _boolean(text):
     if text.lower() in ("false", "0", "no", "off"):
         return False
     raise argparse.ArgumentTypeError(f"expected true or false, not '{text}'")
+
+
+def _count(text):
+    if text.isdigit() and int(text) >= 1:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number of at least 1, not '{text}'")
 
 
 def _steps_help():
@@ -104,33 +112,49 @@ def _steps_help():
 
 
 def _split(arguments):
-    """Return steps' parameters and overrides from ``--steps.x.y=v`` and ``--override_x=v``."""
-    steps, overrides = {}, {}
+    """
+    Take ``--steps.x.y=v`` and ``--override_x=v`` out of a command line.
+
+    Returns
+    -------
+    plain : list of str
+        The other arguments.
+    steps : dict of str to dict
+    overrides : dict of str to str or None
+    """
+    plain, steps, overrides = [], {}, {}
     arguments = iter(arguments)
     for argument in arguments:
-        name, equals, value = argument.removeprefix("--").partition("=")
-        if not argument.startswith("--"):
-            raise ParameterError(f"command line: '{argument}' is one argument too many")
-        if not (name.startswith(("steps.", "override_"))):
-            raise ParameterError(f"command line: unknown option --{name}; {_hint(name)}")
+        if not argument.startswith(("--steps.", "--override_")):
+            plain.append(argument)
+            continue
+        name, equals, value = argument.partition("=")
         if not equals:
-            value = next(arguments, None)
-            if value is None:
-                raise ParameterError(f"command line: --{name} needs a value: --{name}=VALUE")
+            value = next(arguments, "--")
+            if value.startswith("--"):
+                raise ParameterError(f"command line: {name} needs a value: {name}=VALUE")
         value = None if value in ("None", "null", "") else value
-        if name.startswith("override_"):
-            overrides[name.removeprefix("override_")] = value
+        if name.startswith("--override_"):
+            overrides[name.removeprefix("--override_")] = value
             continue
         _, step, *parameter = name.split(".")
         if len(parameter) != 1:
-            raise ParameterError(f"command line: --{name}: expected --steps.STEP.PARAMETER=VALUE")
+            raise ParameterError(f"command line: {name}: expected --steps.STEP.PARAMETER=VALUE")
         steps.setdefault(step, {})[parameter[0]] = value
-    return steps, overrides
+    return plain, steps, overrides
 
 
-def _hint(name):
-    hint = nearest(name, _OPTIONS)
-    return hint.replace("'", "--", 1).replace("'", "") if "mean" in hint else "see --help"
+def _complaint(argument):
+    """Say what is wrong with an argument that nobody knows."""
+    if not argument.startswith("-"):
+        return f"'{argument}' is one argument too many; FILE is a single file"
+    name = argument.partition("=")[0]
+    known = [f"--{option}" for option in _OPTIONS]
+    known += [
+        f"--steps.{step}.{field}" for step in STEPS for field in step_model(step).model_fields
+    ]
+    hint = nearest(name, known)
+    return f"unknown option {name}; {hint if hint.startswith('did') else 'see --help'}"
 
 
 def _run_detector1(options, steps, overrides):
