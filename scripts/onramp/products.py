@@ -7,7 +7,6 @@ beside its final one and renamed when it is complete and synced.
 
 import contextlib
 import os
-import threading
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,19 +107,21 @@ class ProductFile:
         self.header = primary
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._extensions = {}
-        self._lock = threading.Lock()
         self._file = None
-        with self._explained():
-            self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-            size = self._lay_out(extensions)
-            os.posix_fallocate(self._file, 0, size)
+        try:
+            with self._explained():
+                self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+                size = self._lay_out(extensions)
+                os.posix_fallocate(self._file, 0, size)
+        except BaseException:  # even an interrupt: nobody else knows the file yet
+            self.discard()
+            raise
 
     @contextlib.contextmanager
     def _explained(self):
         try:
             yield
         except OSError as error:
-            self.discard()
             raise OutputError(
                 f"{self.path}: cannot be written: {error.strerror}; free space or choose another "
                 "output_dir"
@@ -129,15 +130,15 @@ class ProductFile:
     def _lay_out(self, extensions):
         primary = _header_bytes(self.header)
         self._primary_size = len(primary)
-        os.pwrite(self._file, primary, 0)
+        _write_all(self._file, primary, 0)
         offset = len(primary)
         for extension in extensions:
             if isinstance(extension, RawExtension):
-                os.pwrite(self._file, extension.content, offset)
+                _write_all(self._file, extension.content, offset)
                 offset += len(extension.content)
                 continue
             header = _header_bytes(_image_header(extension))
-            os.pwrite(self._file, header, offset)
+            _write_all(self._file, header, offset)
             offset += len(header)
             self._extensions[extension.name] = offset, extension
             size = int(np.prod(extension.shape)) * np.dtype(extension.dtype).itemsize
@@ -166,7 +167,7 @@ class ProductFile:
         if len(primary) != self._primary_size:
             raise AssertionError("the primary header grew after the file was laid out")
         with self._explained():
-            os.pwrite(self._file, primary, 0)
+            _write_all(self._file, primary, 0)
             os.fsync(self._file)
             os.close(self._file)
             self._file = None
@@ -178,16 +179,16 @@ class ProductFile:
                 os.close(folder)
 
     def discard(self):
-        """Remove what has been written."""
-        with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
-            with contextlib.suppress(FileNotFoundError):
-                self._part.unlink()
+        """Remove what has been written; to be called once no thread writes any more."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        with contextlib.suppress(FileNotFoundError):
+            self._part.unlink()
 
 
 def _write_all(file, content, offset):
+    content = memoryview(content)
     while content:
         written = os.pwrite(file, content, offset)
         content = content[written:]
