@@ -45,8 +45,12 @@ def fill(product, arrays, rows=4):
 
 def write(path, arrays, **cards):
     product = ProductFile(path, a_header(**cards), extensions_of(arrays))
-    fill(product, arrays)
-    product.finish()
+    try:
+        fill(product, arrays)
+        product.finish()
+    except OutputError:
+        product.discard()
+        raise
 
 
 def assert_holds(path, arrays):

@@ -10,7 +10,7 @@ kernel = functools.partial(numba.njit, cache=True, nogil=True, error_model="nump
 
 
 @functools.cache
-def sorting_network(size: int) -> np.ndarray:
+def sorting_network(size: int, ranks: tuple[int, ...] | None = None) -> np.ndarray:
     """
     Return the comparators of Batcher's odd-even merge sort.
 
@@ -18,6 +18,8 @@ def sorting_network(size: int) -> np.ndarray:
     ----------
     size : int
         Number of values to sort.
+    ranks : tuple of int, optional
+        The positions that are wanted; comparators that do not matter for them are left out.
 
     Returns
     -------
@@ -35,13 +37,24 @@ def sorting_network(size: int) -> np.ndarray:
                         pairs.append((low, low + k))
             k //= 2
         p *= 2
-    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    wanted = set(range(size) if ranks is None else ranks)
+    kept = []
+    for pair in reversed(pairs):
+        if not wanted.isdisjoint(pair):
+            wanted.update(pair)
+            kept.append(pair)
+    return np.array(kept[::-1], dtype=np.int64).reshape(-1, 2)
+
+
+def middle_ranks(size: int) -> tuple[int, ...]:
+    """Return the positions of the middle value, or of the middle two."""
+    return tuple(sorted({(size - 1) // 2, size // 2}))
 
 
 @kernel
 def sort_columns(block, network):
     """
-    Sort the values of each column in place, all columns at once.
+    Sort the values of each column in place, all columns at once, as far as the network does.
 
     Parameters
     ----------

@@ -166,17 +166,17 @@ class ProductFile:
         primary = _header_bytes(self.header)
         if len(primary) != self._primary_size:
             raise AssertionError("the primary header grew after the file was laid out")
-        with self._explained():
-            _write_all(self._file, primary, 0)
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = None
-            os.replace(self._part, self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        try:
+            with self._explained():
+                _write_all(self._file, primary, 0)
+                os.fsync(self._file)
+                os.close(self._file)
+                self._file = None
+                os.replace(self._part, self.path)
+                _sync_folder(self.path.parent)
+        except BaseException:
+            self.discard()
+            raise
 
     def discard(self):
         """Remove what has been written; to be called once no thread writes any more."""
@@ -185,6 +185,14 @@ class ProductFile:
             self._file = None
         with contextlib.suppress(FileNotFoundError):
             self._part.unlink()
+
+
+def _sync_folder(path):
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write_all(file, content, offset):

@@ -87,7 +87,10 @@ class Refpix(Step):
         True, description="Correct each row with the reference pixels at its two ends."
     )
     side_smoothing_length: Count = Field(
-        11, ge=1, description="Rows in the running median of the side reference pixels [pixel]."
+        11,
+        ge=1,
+        le=2047,
+        description="Rows in the running median of the side reference pixels [pixel].",
     )
     side_gain: Number = Field(1.0, description="Factor on the side signal before it is subtracted.")
     siglimit: Number = Field(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import sorting_network
+from onramp.kernels import middle_ranks, sorting_network
 from onramp.steps.ramp_rows import fit_band
 
 POWERS = (0.0, 0.4, 1.0, 3.0, 6.0, 10.0)  # of the weights, by signal-to-noise class
@@ -161,8 +161,8 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, suppress_one_group, weight
     has_zeroframe = zeroframe is not None and not suppress
     frames = zeroframe if has_zeroframe else np.zeros((1, 1, 1), np.float32)
     ndiffs = ngroups - 1
-    network = sorting_network(ndiffs if ngroups > 1 and ndiffs <= LARGEST_NETWORK else 0)
-    quick = ngroups >= 2 and ndiffs <= LARGEST_NETWORK
+    quick = 1 <= ndiffs <= LARGEST_NETWORK
+    network = sorting_network(ndiffs, middle_ranks(ndiffs)) if quick else sorting_network(0)
     fit_band(
         data, groupdq, pixeldq, noise, timing, weights, network, (quick, suppress, has_zeroframe),
         frames, rate, rateints,

@@ -18,7 +18,7 @@ def segment_variances(rate, dark_current, gain, readnoise, length, time):
         combinations = 6.0
     var_p = (rate + np.float64(dark_current)) / (time * gain * intervals)
     if length > 2 and (gain <= 0.0 or np.isnan(gain)):
-        return var_p, 0.0
+        return var_p, np.float64(0.0)
     noise = np.float64(readnoise) / time
     return var_p, 12.0 * noise * noise / (combinations * gain * gain)
 

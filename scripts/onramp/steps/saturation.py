@@ -101,25 +101,31 @@ def _flag_groups(data, groupdq, threshold, reach):
     ngroups, ny, nx = data.shape
     seen = np.zeros((ny, nx), np.uint8)
     grown = np.zeros((ny, nx), np.uint8)
+    any_seen = False
     for g in range(ngroups):
         new = False
         for y in range(ny):
             samples, limits, flags = data[g, y], threshold[y], groupdq[g, y]
             mask = seen[y]
             fresh = np.uint8(0)
+            floors = np.uint8(0)
             for x in range(nx):
                 full = np.uint8(np.float32(samples[x]) >= limits[x]) & (np.uint8(1) ^ mask[x])
                 mask[x] |= full
                 fresh |= full
-                floor = np.uint8(samples[x] <= 0)
-                flags[x] |= floor * np.uint8(AD_FLOOR | DO_NOT_USE)
+                floors |= np.uint8(samples[x] <= 0)
             new |= fresh != 0
+            if floors:
+                for x in range(nx):
+                    floor = np.uint8(samples[x] <= 0)
+                    flags[x] |= floor * np.uint8(AD_FLOOR | DO_NOT_USE)
+        any_seen |= new
         if new:
             for y in range(ny):
                 for x in range(nx):
                     grown[y, x] = seen[y, x]
             _grow(grown, reach)
-        for y in range(ny):
+        for y in range(ny if any_seen else 0):
             flags, mask = groupdq[g, y], grown[y]
             for x in range(nx):
                 flags[x] |= mask[x] * np.uint8(SATURATED)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, JUMP_DET, SATURATED
-from onramp.kernels import kernel, median_in_place, sort_columns
+from onramp.kernels import kernel, median_in_place, middle_ranks, sort_columns
 
 NEAR_THRESHOLD = np.float32(1e-4)  # fraction by which the quick test stays below the threshold
 BAD = DO_NOT_USE | SATURATED
@@ -143,6 +143,13 @@ def _load_row(data, groupdq, gain, y, iterative, block, doubtful):
                 doubtful[x] |= bad | (diff != diff)
                 target[x] = np.abs(diff) if iterative else diff
             n += 1
+
+
+def screened_ranks(ndiffs, iterative):
+    """Return the positions in a sorted row of differences that the quick test looks at."""
+    kept = ndiffs - 1 if iterative and ndiffs != 3 else ndiffs
+    ranks = {0, ndiffs - 1, max(ndiffs - 2, 0), *middle_ranks(kept)}
+    return tuple(sorted(rank for rank in ranks if rank < ndiffs))
 
 
 @kernel
