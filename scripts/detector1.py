@@ -1,7 +1,9 @@
 """Take one uncal file to all its products."""
 
+import contextlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
 from onramp_job import job
@@ -14,18 +16,46 @@ def main(snakemake):
         from onramp.parameters import Detector1Parameters
 
         statistics = Path(snakemake.output.statistics)
-        found = process_exposure(
-            snakemake.input.uncal,
-            statistics.parent,
-            Detector1Parameters.model_validate(snakemake.params.steps),
-            snakemake.params.references_folder,
-            snakemake.params.overrides,
-            cores=snakemake.threads,
-            save_calibrated_ramp=snakemake.output.get("ramp") is not None,
-        )
+        with _named(snakemake.input.uncal, snakemake.wildcards.exposure) as uncal:
+            found = process_exposure(
+                uncal,
+                statistics.parent,
+                Detector1Parameters.model_validate(_with_threads(snakemake)),
+                snakemake.params.references_folder,
+                snakemake.params.overrides,
+                cores=snakemake.threads,
+                save_calibrated_ramp=snakemake.output.get("ramp") is not None,
+            )
+        found["uncal"] = snakemake.input.uncal
         part = statistics.with_name(f".{statistics.name}.{os.getpid()}.part")
         part.write_text(json.dumps(found, indent=1))
         os.replace(part, statistics)
+
+
+def _with_threads(snakemake):
+    """Add the numbers of threads to the steps' parameters: the products do not depend on them."""
+    steps = snakemake.params.steps
+    for step, values in snakemake.config["steps"].items():
+        if "maximum_cores" in values:
+            steps[step]["maximum_cores"] = values["maximum_cores"]
+    return steps
+
+
+@contextlib.contextmanager
+def _named(uncal, exposure):
+    """Lend a file the name that a sheet gives its exposure: products are named after their file."""
+    if Path(uncal).name == f"{exposure}_uncal.fits":
+        yield uncal
+        return
+    from onramp.errors import OnrampError
+
+    with tempfile.TemporaryDirectory(prefix="onramp-") as folder:
+        link = Path(folder, f"{exposure}_uncal.fits")
+        link.symlink_to(Path(uncal).resolve())
+        try:
+            yield link
+        except OnrampError as error:
+            raise type(error)(str(error).replace(str(link), uncal)) from error
 
 
 if "snakemake" in globals():

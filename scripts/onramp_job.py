@@ -44,6 +44,7 @@ def job(snakemake):
     name = snakemake.wildcards.get("exposure", snakemake.rule)
     crash_file = snakemake.params.get("crash_file")
     _start_log(snakemake.log[0])
+    _sweep(snakemake.output)
     signal.signal(signal.SIGTERM, _terminate)
     begun = time.perf_counter()
     try:
@@ -124,6 +125,16 @@ def _start_log(path):
 
 def _terminate(*_):
     raise TerminatedError("by SIGTERM: cancelled, or over the scheduler's time or memory limit")
+
+
+def _sweep(outputs):
+    """Remove what a job that was killed left of these outputs under a name of its own."""
+    for folder in {Path(path).parent for path in outputs}:
+        names = tuple(f".{Path(path).name}." for path in outputs)
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(folder):
+                if entry.name.startswith(names) and entry.name.endswith(".part"):
+                    os.unlink(entry)
 
 
 def _remove(outputs):

@@ -1,9 +1,10 @@
 """What a run is asked to do: the workflow's configuration as a typed model."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
+import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from onramp import cores
@@ -14,6 +15,9 @@ from onramp.reference_types import REFERENCE_TYPES
 THREADED_STEPS = tuple(
     step for step in STEPS if hasattr(getattr(Detector1Parameters(), step), "maximum_cores")
 )
+
+THREADS = {step: {"maximum_cores"} for step in THREADED_STEPS}
+"""What may change without a change in the products."""
 
 
 class _Model(BaseModel):
@@ -76,6 +80,12 @@ def load(mapping: Any, origin: str) -> Configuration:
         In one line: an unknown option (with the nearest name), a value that is not of its type, or
         options that exclude each other.
     """
+    configuration = _check(mapping, origin)
+    refuse_mixing(configuration.parallelism, configuration.steps, origin)
+    return configuration
+
+
+def _check(mapping, origin):
     mapping = dict(_mapping(mapping, origin, "the configuration"))
     _known(mapping, Configuration, origin, "")
     steps = parse_steps(mapping.pop("steps", None), origin)
@@ -84,11 +94,18 @@ def load(mapping: Any, origin: str) -> Configuration:
     else:
         mapping["references"] = _references(mapping["references"], origin)
     try:
-        configuration = Configuration.model_validate({**mapping, "steps": steps})
+        return Configuration.model_validate({**mapping, "steps": steps})
     except ValidationError as error:
         raise ParameterError(_explain(error, origin)) from None
-    refuse_mixing(configuration.parallelism, steps, origin)
-    return configuration
+
+
+def load_merged(mapping: Mapping[str, Any], paths: Iterable[str]) -> Configuration:
+    """Check a configuration merged from files; a mistake is told with the file that it is in."""
+    paths = list(paths)
+    for path in paths:
+        with open(path) as file:
+            _check(yaml.safe_load(file) or {}, path)
+    return load(mapping, " with ".join(paths))
 
 
 def _mapping(value, origin, what):
@@ -138,6 +155,12 @@ def refuse_mixing(parallelism: str, steps: Detector1Parameters, origin: str) -> 
                 f"{origin}: steps.{step}.maximum_cores={asked} does not go with parallelism: "
                 "exposures; set it to none, or set parallelism: steps"
             )
+
+
+def threads_used(steps: Detector1Parameters, granted: int) -> int:
+    """Return the threads that a job takes of those granted to it."""
+    asked = (getattr(steps, step).maximum_cores for step in THREADED_STEPS)
+    return max(cores.threads(maximum, granted) for maximum in asked)
 
 
 def remarks(configuration: Configuration, granted: int | None) -> list[str]:

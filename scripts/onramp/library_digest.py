@@ -1,10 +1,10 @@
-"""A digest of the library's modules that a module uses, so that a change of one reruns its jobs."""
+"""A digest of all modules that a script uses, so that a change of one reruns the script's jobs."""
 
 import hashlib
 import re
 from pathlib import Path
 
-LIBRARY = Path(__file__).parent
+SCRIPTS = Path(__file__).parents[1]
 IMPORT = re.compile(
     rb"^( *)(?:from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|import +([\w., ]+))", re.MULTILINE
 )
@@ -12,12 +12,12 @@ IMPORT = re.compile(
 
 def library_digest(*modules: str) -> str:
     """
-    Digest the source of modules of this package and of all that they import from it.
+    Digest the source of modules of the script layer and of all that they import from it.
 
     Parameters
     ----------
     *modules : str
-        Names such as ``onramp.detector1``.
+        Names such as ``detector1``, a script, or ``onramp.detector1``.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def library_digest(*modules: str) -> str:
 
 
 def sources(modules) -> dict[str, bytes]:
-    """Return the source by name of modules of this package and of all that they import from it."""
+    """Return the source by name of modules and of all that they import from the script layer."""
     found = {}
     waiting = [(name, True) for name in modules]
     while waiting:
@@ -48,11 +48,9 @@ def sources(modules) -> dict[str, bytes]:
 
 
 def _path(name):
-    base = LIBRARY.joinpath(*name.split(".")[1:])
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if name.split(".")[0] == LIBRARY.name and path.is_file():
-            return path
-    return None
+    base = SCRIPTS.joinpath(*name.split("."))
+    found = (path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file())
+    return next(found, None)
 
 
 def _parents(name):

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from onramp.configuration import Configuration, refuse_mixing
-from onramp.errors import InputError, ParameterError
+from onramp.configuration import Configuration
+from onramp.errors import InputError, OutputError, ParameterError
 from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
 from onramp.product_list import wanted_products
 
@@ -147,12 +147,34 @@ def _merged(configuration, own: Mapping[str, Mapping[str, Any]], origin):
     for step, values in own.items():
         steps[step] = {**steps[step], **values}
     parameters = parse_steps(steps, origin)
-    refuse_mixing(configuration.parallelism, parameters, origin)
+    ramp = configuration.save_calibrated_ramp
+    if suffixes(parameters, ramp) != suffixes(configuration.steps, ramp):
+        raise ParameterError(
+            f"{origin}: would have other products than the rest; skip the step for all exposures, "
+            "or run this one on its own"
+        )
     return parameters
 
 
-def suffixes(configuration: Configuration) -> tuple[str, ...]:
-    """Return what the products' names end in: which products a configuration asks for."""
-    steps = configuration.steps
-    kinds = wanted_products(steps, not steps.ramp_fit.skip, configuration.save_calibrated_ramp)
-    return tuple(kind.suffix for kind in kinds)
+def suffixes(steps: Detector1Parameters, save_calibrated_ramp: bool) -> tuple[str, ...]:
+    """Return what the names of an exposure's products end in."""
+    wanted = wanted_products(steps, not steps.ramp_fit.skip, save_calibrated_ramp)
+    return tuple(kind.suffix for kind in wanted)
+
+
+def check_folder(path) -> None:
+    """
+    Check that the folder of the products can be made and written to.
+
+    Raises
+    ------
+    OutputError
+        If it cannot.
+    """
+    place = Path(path).absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(f"output_dir: {path}: {place} is not a folder; choose another")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"output_dir: {path}: {place} is not writable; choose another")

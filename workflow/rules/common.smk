@@ -25,8 +25,11 @@ def or_exit(function, *arguments):
         sys.exit(f"onramp: {error}")
 
 
-ORIGIN = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
-CONFIGURATION = or_exit(configuration.load, config, ORIGIN)
+CONFIGURATION = or_exit(
+    configuration.load_merged,
+    config,
+    [os.path.relpath(path) for path in workflow.configfiles],
+)
 config.update(CONFIGURATION.model_dump(mode="json"))
 
 EXPOSURE_NAME = targets.NAME
@@ -34,7 +37,9 @@ RESULTS = Path(CONFIGURATION.output_dir)
 SIDE_BY_SIDE = CONFIGURATION.parallelism == "exposures"
 PRODUCTS = {
     suffix: f"{RESULTS}/{{exposure}}_{suffix}.fits"
-    for suffix in targets.suffixes(CONFIGURATION)
+    for suffix in targets.suffixes(
+        CONFIGURATION.steps, CONFIGURATION.save_calibrated_ramp
+    )
 }
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
@@ -47,6 +52,7 @@ follow(logger, workflow.output_settings, RESULTS)
 @cache
 def exposures():
     """Return the run's exposures by name."""
+    or_exit(targets.check_folder, RESULTS)
     return or_exit(targets.find, CONFIGURATION)
 
 
@@ -61,7 +67,9 @@ def all_products(wildcards):
 def target(wildcards):
     """Return the exposure that a job is for."""
     if wildcards.exposure not in exposures():
-        sys.exit(f"onramp: {ORIGIN}: no exposure is named '{wildcards.exposure}'")
+        sys.exit(
+            f"onramp: {CONFIGURATION.exposures}: no exposure is named '{wildcards.exposure}'"
+        )
     return exposures()[wildcards.exposure]
 
 
@@ -71,8 +79,9 @@ def uncal_of(wildcards):
 
 
 def steps_of(wildcards):
-    """Return the parameters of an exposure's steps."""
-    return target(wildcards).parameters.model_dump()
+    """Return the parameters of an exposure's steps, but for numbers of threads: products are the
+    same for any."""
+    return target(wildcards).parameters.model_dump(exclude=configuration.THREADS)
 
 
 @cache
@@ -93,21 +102,22 @@ def references_of(wildcards):
 @cache
 def predicted_mb(uncal, threads):
     """Return a job's memory; an exposure that cannot be read fails in its job, not here."""
-    try:
-        from onramp.memory import predict_mb
+    from onramp.memory import predict_mb
 
+    try:
         return predict_mb(uncal, threads)
-    except (OnrampError, ModuleNotFoundError):
+    except OnrampError:
         return UNPREDICTED_MB
 
 
 def memory_of(wildcards, input, threads, attempt):
     """Return a job's memory [MB], more for each attempt after a failure."""
-    return predicted_mb(str(input.uncal), threads) * attempt
+    used = configuration.threads_used(target(wildcards).parameters, threads)
+    return predicted_mb(str(input.uncal), used) * attempt
 
 
 def print_remarks():
-    """Tell what is done about thread counts that are accepted but odd."""
+    """Tell what is done about numbers of threads that are accepted but odd."""
     for remark in configuration.remarks(CONFIGURATION, workflow.cores):
         print(f"onramp: {remark}", file=sys.stderr)
 

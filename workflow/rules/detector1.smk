@@ -19,7 +19,7 @@ rule detector1:
         overrides=CONFIGURATION.references.override,
         references_folder=CONFIGURATION.references.folder,
         references=references_of,
-        library=library_digest("onramp.detector1"),
+        library=library_digest("detector1"),
         crash_file=f"{RESULTS}/{{exposure}}_pipecrash.txt",
     message:
         "Calibrate {wildcards.exposure}"

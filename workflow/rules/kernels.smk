@@ -15,7 +15,7 @@ rule kernels:
     resources:
         mem_mb=500,
     params:
-        library=library_digest("onramp.warm"),
+        library=library_digest("kernels"),
     message:
         "Compile the numerical kernels, once"
     script:

@@ -16,7 +16,7 @@ rule quicklook:
     resources:
         mem_mb=500,
     params:
-        library=library_digest("onramp.quicklook"),
+        library=library_digest("quicklook"),
     message:
         "Draw {wildcards.exposure}"
     script:

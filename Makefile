@@ -1,0 +1,48 @@
+# What can be done here: `make help`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+DEMO := --configfile config/demo/config.yaml
+
+.PHONY: help setup run test check conformance bench clean
+.DEFAULT_GOAL := help
+
+help: ## Say what each target does
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: $(VENV)/complete ## Install onramp and the versions in requirements.lock into .venv
+
+$(VENV)/complete: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## Simulate four exposures, process them, and compare with the truth
+	$(SNAKEMAKE) simulate $(DEMO)
+	@$(SNAKEMAKE) --nohooks $(DEMO); status=$$?; \
+	$(BIN)/python -m onramp.summary demo/results && \
+	$(BIN)/python scripts/score.py demo/results demo/truth && exit $$status
+
+test: setup ## Run the tests
+	$(BIN)/python -m pytest
+
+check: setup ## Look for faults of style, in the workflow, and in generated files
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+	$(BIN)/python -m onramp.configuration --check
+
+conformance: setup ## Compare with the official pipeline (installed beside, in .venv-jwst)
+	$(BIN)/python -m pytest tests/conformance
+
+bench: setup ## Time and memory beside the official pipeline's
+	$(BIN)/python benchmarks/bench.py
+
+clean: ## Remove what was made here, but for the environments
+	rm -rf demo results build .snakemake .pytest_cache .ruff_cache .hypothesis
+	find scripts tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
