@@ -86,8 +86,8 @@ class ExposureJob:
     def _run(self, exposure, chosen, opened):
         stream = Stream(exposure, opened, self.parameters)
         self._log_plan(stream, chosen)
-        products, stream.recorders = self._products(stream, exposure, chosen)
         stream.survey()
+        products, stream.recorders = self._products(stream, exposure, chosen)
         counts = self._stream(stream)
         statistics = self._statistics(stream, exposure, chosen, counts)
         for product in self.open_products:
@@ -146,7 +146,7 @@ class ExposureJob:
             {step: stream.states[step] for step in done},
             chosen,
         )
-        if "jump" in done:
+        if "jump" in done and stream.jump_sample:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
         if stream.gain_factor is not None and "ramp_fit" in done:
@@ -180,16 +180,11 @@ class ExposureJob:
         nints, ngroups, ny, nx = exposure.shape
         words = {}
         rate = None
-        if stream.jumps:
-            found = counts["jumps"]
-            unusable = int(stream.unusable.sum())
-            intervals = nints * ngroups - unusable - nints
-            if intervals >= 1:
-                sample = exposure.group_time * intervals * ny * nx
-                rate = found / sample / PIXEL_AREA
-                if stream.detection.branch == jump.TOO_FEW_GROUPS:
-                    found = NOT_RUN
-                words["PRIMECRS"] = 1000.0 * found / sample
+        if stream.jump_sample:
+            rate = counts["jumps"] / stream.jump_sample / PIXEL_AREA
+            too_few = stream.detection.branch == jump.TOO_FEW_GROUPS
+            found = NOT_RUN if too_few else counts["jumps"]
+            words["PRIMECRS"] = 1000.0 * found / stream.jump_sample
         seconds = time.perf_counter() - self.started
         return {
             "exposure": exposure.name,

@@ -136,6 +136,15 @@ class Stream:
         )
         self.stopwatch.add("jump", since)
 
+    @property
+    def jump_sample(self):
+        """What was searched for jumps, after `survey` [s pixel]; 0 if nothing was."""
+        if not self.jumps:
+            return 0.0
+        nints, ngroups, ny, nx = self.exposure.shape
+        intervals = nints * ngroups - int(self.unusable.sum()) - nints
+        return max(intervals, 0) * self.exposure.group_time * ny * nx
+
     def _median_gain(self):
         """Return the median gain, which only flags after jumps ask for, or 0."""
         parameters = self.parameters.jump
