@@ -12,7 +12,7 @@ SHAPES = {
     "single_pass": {"ngroups": 12, "nints": 1},
     "clipped": {"ngroups": 4, "nints": 100},
 }
-SPLITS = [(1, 48), (1, 1), (1, 7), (2, 16), (3, 5), (2, None), (3, None)]
+SPLITS = [(1, 1), (1, 7), (2, 16), (3, 5), (3, None)]
 
 
 @pytest.fixture(scope="module", params=SHAPES)

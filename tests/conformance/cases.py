@@ -1,11 +1,14 @@
 """What is compared: simulated exposures, parameters, and changes to their files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import edits
+from onramp.parameters import STEPS
 from onramp.simulate import DEMONSTRATION
 
+NOTHING = MappingProxyType({})
 SMALL = {"nx": 64, "ny": 48}
 STRIP = {"ny": 64, "ngroups": 6}
 LOW_THRESHOLDS = {
@@ -19,13 +22,8 @@ AFTER_JUMPS = {
     "after_jump_flag_dn2": 300,
     "after_jump_flag_time2": 1.2,
 }
-SAVE_ALL = {
-    step: {"save_results": True}
-    for step in (
-        "group_scale dq_init saturation ipc superbias refpix linearity dark_current jump ramp_fit "
-        "gain_scale"
-    ).split()
-}
+ALWAYS_OFF = "charge_migration", "picture_frame", "clean_flicker_noise", "persistence"
+SAVE_ALL = {step: {"save_results": True} for step in STEPS if step not in ALWAYS_OFF}
 SAVE_SKIPPED = {
     **SAVE_ALL,
     **{step: {"skip": True, "save_results": True} for step in ("superbias", "dark_current")},
@@ -38,9 +36,9 @@ class Case(NamedTuple):
     name: str
     mode: str | Callable
     """Of the simulator; or a function that makes the files in a folder."""
-    changes: dict = {}
+    changes: Mapping = NOTHING
     """Fields of the simulator's mode."""
-    steps: dict = {}
+    steps: Mapping = NOTHING
     """Parameters by step, of both pipelines."""
     edit: Callable = edits.unchanged
     """Changes the files, and returns references to add: path or "N/A" by type."""

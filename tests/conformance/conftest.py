@@ -1,7 +1,7 @@
 """Run both pipelines once for all the cases that are selected, and print how they agree."""
 
 import pytest
-from cases import CASES
+from cases import CASES, Case
 from environment import ROOT, reference_python
 from real_data import REAL_CASES
 from running import prepare, run_all
@@ -24,11 +24,7 @@ def jwst_python():
 @pytest.fixture(scope="session")
 def runs(request, jwst_python, tmp_path_factory):
     """What became of each selected case, by name."""
-    selected = {
-        item.callspec.params["case"].name
-        for item in request.session.items
-        if "case" in getattr(item, "callspec", _NoCall).params and not item.get_closest_marker("skip")
-    }
+    selected = _selected(request.session.items)
     folder = tmp_path_factory.mktemp("cases")
     inputs = {}
     for seed, case in enumerate(ALL_CASES, start=1):
@@ -37,8 +33,18 @@ def runs(request, jwst_python, tmp_path_factory):
     return run_all(inputs, jwst_python, folder)
 
 
-class _NoCall:
-    params = ()
+def _selected(items):
+    """Return the names of the cases that the tests to be run look at."""
+    names = set()
+    for item in items:
+        if item.get_closest_marker("skip"):
+            continue
+        case = item.callspec.params.get("case") if hasattr(item, "callspec") else None
+        if isinstance(case, Case):
+            names.add(case.name)
+        for marker in item.iter_markers("uses_cases"):
+            names.update(marker.args)
+    return names
 
 
 def pytest_terminal_summary(terminalreporter):

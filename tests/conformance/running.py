@@ -1,4 +1,4 @@
-"""Run both pipelines on a set of cases: the reference in processes of its own, onramp in this one."""
+"""Run both pipelines on a set of cases: the reference in its own processes, onramp in this one."""
 
 import contextlib
 import json
@@ -111,7 +111,7 @@ def _job(one):
         "uncal": str(one.uncal),
         "references": references,
         "output_dir": str(one.folder / "reference"),
-        "steps": one.steps,
+        "steps": dict(one.steps),
     }
 
 
@@ -131,5 +131,3 @@ def _run(one, problem):
     reference = one.folder / "reference"
     fate = json.loads((reference / "reference.json").read_text())
     return Run(one.uncal, one.folder / "onramp", reference, problem, fate["problem"])
-
-

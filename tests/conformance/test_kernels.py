@@ -27,7 +27,7 @@ def reference_slopes(jwst_python, tmp_path_factory):
 
 def detect_jumps(case):
     """Flag jumps in place; return their number."""
-    nints, ngroups, ny, nx = case["data"].shape
+    ny, nx = case["data"].shape[2:]
     parameters = Jump(
         rejection_threshold=case["rejection_threshold"].item(),
         max_jump_to_flag_neighbors=case["neighbours_below"].item(),

@@ -1,4 +1,4 @@
-"""Every product of every case agrees with the reference's, pixel by pixel and keyword by keyword."""
+"""Every product of every case agrees with the reference's, pixel by pixel, key by key."""
 
 import numpy as np
 import pytest
