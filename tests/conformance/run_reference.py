@@ -5,6 +5,7 @@ Usage: run_reference.py CASES.json, a list of {uncal, references, output_dir, st
 each case is written to output_dir/reference.json.
 """
 
+import gc
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ def main(path):
 
     logging.disable(logging.WARNING)
     stpipe.crds_client.get_context_used = lambda observatory: CONTEXT
+    gc.freeze()  # each step collects garbage: spare it the libraries
     for case in json.loads(Path(path).read_text()):
         output = Path(case["output_dir"])
         output.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,8 @@ def main(path):
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
         (output / "reference.json").write_text(json.dumps(fate))
+        gc.collect()
+        gc.freeze()
 
 
 def isolate(cache):
