@@ -22,7 +22,6 @@ from onramp.steps import (
 
 LIGHT_BORDER = 4  # reference pixels at each edge of the detector
 DETECTOR_SIZE = 2048
-SURVEY_ROWS = 64
 
 
 class Calibration:
@@ -163,11 +162,17 @@ class Calibration:
         reference = self.references["saturation"]
         return saturation.thresholds(reference.read("SCI", first, last), reference.dq(first, last))
 
-    def unusable_groups(self):
-        """Return (nints, ngroups) bool: groups in which every pixel is DO_NOT_USE."""
+    def unusable_groups(self, height):
+        """
+        Return (nints, ngroups) bool: groups in which every pixel is DO_NOT_USE.
+
+        Parameters
+        ----------
+        height : int
+            Rows to look at at once.
+        """
         nints, ngroups, ny, _ = self.exposure.shape
         unusable = np.ones((nints, ngroups), bool)
-        height = SURVEY_ROWS
         middle = ny // 2 // height * height
         for first in [*range(middle, ny, height), *range(0, middle, height)]:
             _, groupdq = self.load(first, min(first + height, ny))

@@ -126,7 +126,7 @@ class Stream:
         if not self.jumps:
             return
         since = self.stopwatch.now()
-        self.unusable = self.calibration.unusable_groups()
+        self.unusable = self.calibration.unusable_groups(band_height(self.exposure.shape))
         self.detection = jump.plan(
             self.parameters.jump,
             self.unusable,
