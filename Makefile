@@ -23,7 +23,7 @@ $(VENV)/complete: requirements.lock pyproject.toml
 
 run: setup ## Simulate four exposures, process them, and compare with the truth
 	$(SNAKEMAKE) simulate $(DEMO)
-	@$(SNAKEMAKE) --nohooks $(DEMO); status=$$?; \
+	@$(SNAKEMAKE) --no-hooks $(DEMO); status=$$?; \
 	$(BIN)/python -m onramp.summary demo/results && \
 	$(BIN)/python scripts/score.py demo/results demo/truth && exit $$status
 
