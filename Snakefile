@@ -16,7 +16,6 @@ wildcard_constraints:
     exposure=EXPOSURE_NAME,
 
 
-include: "workflow/rules/kernels.smk"
 include: "workflow/rules/detector1.smk"
 include: "workflow/rules/quicklook.smk"
 include: "workflow/rules/demo.smk"

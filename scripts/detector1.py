@@ -12,6 +12,9 @@ from onramp_job import job
 def main(snakemake):
     """Process the exposure of a rule."""
     with job(snakemake):
+        from onramp import compilation
+
+        compilation.ensure()
         from onramp.detector1 import process_exposure
         from onramp.parameters import Detector1Parameters
 

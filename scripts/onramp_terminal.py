@@ -5,6 +5,8 @@ import logging
 import sys
 from pathlib import Path
 
+from onramp import compilation
+
 NOTHING_TO_DO = "Nothing to be done"
 OWN_FAILURE = "returned non-zero exit status 1."
 
@@ -30,8 +32,8 @@ class Progress(logging.Handler):
         event = getattr(getattr(record, "event", None), "name", None)
         if event == "RUN_INFO":
             self.total = record.stats.get("detector1", 0)
-        elif event == "JOB_INFO" and record.rule_name == "kernels":
-            self._print("preparing the numerical kernels: half a minute the first time")
+            if self.total and not compilation.mark_file().exists():
+                self._print("the first run compiles the numerical kernels: half a minute")
         elif event == "JOB_INFO" and record.rule_name == "detector1":
             self.running[record.jobid] = record.wildcards["exposure"]
         elif event == "JOB_FINISHED" and record.job_id in self.running:

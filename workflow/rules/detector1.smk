@@ -1,7 +1,6 @@
 rule detector1:
     input:
         uncal=uncal_of,
-        kernels=ancient(rules.kernels.output.stamp),
     output:
         **PRODUCTS,
         statistics=STATISTICS,
