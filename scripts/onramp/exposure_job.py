@@ -101,6 +101,8 @@ class ExposureJob:
         for product in self.open_products:
             product.finish()
         self.open_products.clear()
+        for step, seconds in stream.stopwatch.seconds.items():
+            log.info("time %-14s %.2f s", step, seconds)
         log.info("%s: done in %.2f s", exposure.name, statistics["seconds"])
         del statistics["keywords"]
         return Detector1Result(
