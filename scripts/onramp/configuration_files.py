@@ -109,7 +109,10 @@ def readme(text: str) -> str:
 
 def defaults() -> str:
     """Return a configuration file with every option at its default."""
-    lines, explained = [], set()
+    lines = [
+        "# Every option at its default. README.md explains them; what is left out keeps its default."
+    ]
+    explained = set()
     for name, kind, default, meaning in options():
         *sections, key = name.split(".")
         indent = "  " * len(sections)

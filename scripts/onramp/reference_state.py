@@ -1,6 +1,7 @@
 """A digest of the reference files that an exposure may use: a changed one reruns its job."""
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +12,11 @@ from onramp.reference_digest import digest
 from onramp.reference_index import index_folder, read_primary, text, wrong_detector
 from onramp.references import needed_types
 
+START = 16384
+CARD = re.compile(rb"(INSTRUME|DETECTOR)= '([^']*)'")
 
-class _Who(NamedTuple):
+
+class _Detector(NamedTuple):
     instrument: str
     detector: str
 
@@ -46,13 +50,12 @@ class ReferenceState:
         need. A file that is merely touched or renamed with its folder makes no difference.
         """
         try:
-            header = read_primary(uncal)
+            detector = _detector_of(uncal)
         except OSError:
             return "unreadable exposure"
-        who = _Who(text(header.get("INSTRUME")), text(header.get("DETECTOR")))
-        return self._of_detector(who, frozenset(needed_types(parameters)))
+        return self._of_detector(detector, frozenset(needed_types(parameters)))
 
-    def _of_detector(self, who, types):
+    def _of_detector(self, detector, types):
         parts = [
             f"{kind}={_content(Path(value).expanduser()) if _is_path(value) else value}"
             for kind, value in sorted(self.overrides.items())
@@ -60,9 +63,19 @@ class ReferenceState:
         ]
         for candidate in self.candidates:
             wanted = candidate.type in types and candidate.type not in self.overrides
-            if wanted and wrong_detector(candidate.facts, who) is None:
+            if wanted and wrong_detector(candidate.facts, detector) is None:
                 parts.append(f"{candidate.path.name} {_content(candidate.path)}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _detector_of(uncal):
+    """Return an exposure's detector from the first bytes of its file: there may be thousands."""
+    with open(uncal, "rb") as file:
+        found = dict(CARD.findall(file.read(START)))
+    if len(found) == 2:
+        return _Detector(text(found[b"INSTRUME"].decode()), text(found[b"DETECTOR"].decode()))
+    header = read_primary(uncal)
+    return _Detector(text(header.get("INSTRUME")), text(header.get("DETECTOR")))
 
 
 def _is_path(value):
