@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from onramp.steps import ipc, jump, linearity, ramp_fit, refpix, saturation
+from onramp.steps import ipc, jump, linearity, ramp_fit, refpix, refpix_statistics, saturation
 
 
 def main():
@@ -40,8 +40,8 @@ def _warm_refpix(data):
     refpix.subtract(data, 0, refpix.Offsets(lanes, fast, slow, single, False))
     for precision in (np.float32, np.float64):
         values = np.ones((20, 4), precision)
-        refpix.running_median(values, values > 0, 11)
-        refpix.clipped_mean(values.ravel(), precision(3.0))
+        refpix_statistics.running_median(values, values > 0, 11)
+        refpix_statistics.clipped_mean(values.ravel(), precision(3.0))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
-from onramp.kernels import kernel, middle_in_place, pairwise_sum
+from onramp.kernels import kernel
+from onramp.steps.refpix_statistics import clipped_mean, running_median
 
 FULL = 2048
 BORDER = 4
@@ -243,76 +244,6 @@ class FourOutputs:
         both = 0.5 * (left + right)
         one = np.where(np.isnan(left), right, left)
         return np.nan_to_num(np.where(np.isnan(both), one, both), nan=0.0)
-
-
-@kernel
-def clipped_mean(values, limit):
-    """
-    Return the mean of values within `limit` standard deviations, clipped until none is outside.
-
-    Parameters
-    ----------
-    values : (n,) float32 or float64
-        At least one. The precision of the sums is theirs.
-    limit : float32 or float64
-        [standard deviations], in the precision of the values.
-    """
-    if values.min() == values.max():
-        return values[0]
-    values = values.copy()
-    squares = np.empty_like(values)
-    count = values.size
-    clipped = True
-    while True:
-        mean = pairwise_sum(values, count) / values.dtype.type(count)
-        if not clipped:
-            return mean
-        for n in range(count):
-            squares[n] = (values[n] - mean) * (values[n] - mean)
-        spread = np.sqrt(pairwise_sum(squares, count) / values.dtype.type(count))
-        kept = 0
-        for n in range(count):
-            if mean - spread * limit <= values[n] <= mean + spread * limit:
-                values[kept] = values[n]
-                kept += 1
-        clipped = kept != count
-        count = kept
-
-
-@kernel
-def running_median(values, good, length):
-    """
-    Return the median over a window of rows around each row, mirrored at the ends.
-
-    Parameters
-    ----------
-    values : (nrows, ncolumns) float32 or float64
-    good : (nrows, ncolumns) bool
-        Pixels that count.
-    length : int
-        Odd number of rows in the window.
-
-    Returns
-    -------
-    (nrows,) float64
-        NaN where no pixel of the window counts.
-    """
-    nrows, ncolumns = values.shape
-    half = length // 2
-    window = np.empty(length * ncolumns, values.dtype)
-    result = np.empty(nrows)
-    for row in range(nrows):
-        count = 0
-        for other in range(row - half, row + half + 1):
-            r = -other if other < 0 else other
-            r = 2 * (nrows - 1) - r if r >= nrows else r
-            for column in range(ncolumns):
-                if good[r, column]:
-                    window[count] = values[r, column]
-                    count += 1
-        lower, upper = middle_in_place(window, count)
-        result[row] = (lower + upper) / 2
-    return result
 
 
 @kernel
