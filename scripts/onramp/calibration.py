@@ -10,6 +10,7 @@ import functools
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
+from onramp.parameters import STEPS
 from onramp.steps import (
     dark_current,
     group_scale,
@@ -130,15 +131,15 @@ class Calibration:
         if self.zeroframe is not None:
             self.zero_offsets = correction.survey(zero_frames(), (nints, 1))
 
-    def _zero_frames(self, first, last, integrations, bias):
-        """Return zero frames, saturation and superbias taken care of."""
+    def _zero_frames(self, first, last, integrations, bias, saturated=True):
+        """Return zero frames, saturation and superbias (None: none) taken care of."""
         outer_first, outer_last = self._grown(first, last)
         frames = self.zeroframe.read(outer_first, outer_last, (integrations,)).astype(np.float32)
-        if self.saturated:
+        if self.saturated and saturated:
             threshold, _, _ = self._thresholds(outer_first, outer_last)
             saturation.flag_zeroframe(frames, threshold, self.parameters.saturation.n_pix_grow_sat)
         frames = frames[:, first - outer_first : last - outer_first].copy()
-        if self.biased:
+        if bias is not None:
             superbias.subtract_from_zeroframe(frames, bias)
         return frames
 
@@ -268,35 +269,42 @@ class Calibration:
         """
         Return the mean dark current of rows [first, last), (rows, nx) float32 [e-/s].
 
-        From the parameter, else the reference's AVDRKCUR extension, else its AVDRKCUR keyword.
+        From the parameter, else the reference's AVDRKCUR keyword; 0 if it is not known.
         """
         shape = (last - first, self.exposure.shape[3])
-        reference = self.references.get("dark")
-        if self.parameters.dark_current.skip or reference is None:
-            return np.zeros(shape, np.float32)
         value = self.parameters.dark_current.average_dark_current
-        if value is None and self._has_dark_current_image:
-            return reference.read("AVDRKCUR", first, last)
-        if value is None:
-            value = reference.header.get("AVDRKCUR") or 0.0
+        if not self.dark_current_known:
+            value = 0.0
+        elif value is None:
+            value = self.references["dark"].header.get("AVDRKCUR") or 0.0
         return np.full(shape, value, np.float32)
 
     @functools.cached_property
-    def _has_dark_current_image(self):
-        """Whether the dark holds an image of its mean current; all zeros mean that it does not."""
-        reference = self.references["dark"]
-        return reference.has("AVDRKCUR") and reference.read("AVDRKCUR").sum() != 0.0
+    def dark_current_known(self):
+        """
+        Whether ramps get an AVDRKCUR extension.
 
-    def corrected_zeroframe(self, first, last):
-        """Return the zero frames of rows [first, last), corrected, (nints, rows, nx) float32."""
-        bias = self._bias(first, last) if self.biased else None
-        frames = self._zero_frames(first, last, slice(None), bias)
+        As in the reference pipeline, an AVDRKCUR image in the dark is not applied but keeps the
+        keyword from being used, unless it is zero.
+        """
+        reference = self.references.get("dark")
+        if self.parameters.dark_current.skip or reference is None:
+            return False
+        if self.parameters.dark_current.average_dark_current is not None:
+            return True
+        return not (reference.has("AVDRKCUR") and np.sum(reference.read("AVDRKCUR")) != 0.0)
+
+    def corrected_zeroframe(self, first, last, through=STEPS[-1]):
+        """Return the zero frames of rows [first, last) after a step, (nints, rows, nx) float32."""
+        done = STEPS[: STEPS.index(through) + 1]
+        bias = self._bias(first, last) if self.biased and "superbias" in done else None
+        frames = self._zero_frames(first, last, slice(None), bias, "saturation" in done)
         unusable = frames == 0.0
         ramps = frames[:, None]
-        if self.zero_offsets is not None:
+        if self.zero_offsets is not None and "refpix" in done:
             refpix.subtract(ramps, first, self.zero_offsets)
             frames[unusable] = 0.0
-        if self.linear:
+        if self.linear and "linearity" in done:
             reference = self.references["linearity"]
             coefficients = reference.read("COEFFS", first, last)
             dq = reference.dq(first, last)

@@ -19,7 +19,7 @@ from onramp.exposure import Exposure
 from onramp.layouts import SLOPES, product_extensions
 from onramp.parameters import Detector1Parameters
 from onramp.product_list import CUBE, IMAGE, RAMP, wanted_products
-from onramp.products import Product, ProductFile
+from onramp.products import Product, ProductFile, RawExtension
 from onramp.steps import jump
 from onramp.streaming import Stream
 
@@ -131,27 +131,28 @@ class ExposureJob:
         products, sinks = {}, defaultdict(lambda: defaultdict(list))
         for kind in wanted_products(self.parameters, stream.fits, self.save_ramp):
             header = self._header(kind, stream, exposure, chosen)
-            products[kind.suffix] = self._open(header, product_extensions(exposure, kind))
+            products[kind.suffix] = self._open(header, _extensions(stream, kind, header))
             sinks[kind.step][kind.model] += products[kind.suffix]
             if kind.model == RAMP:
-                self.open_ramps += products[kind.suffix]
+                self.open_ramps.append((kind.step, products[kind.suffix]))
         return products, {step: partial(_write, models) for step, models in sinks.items()}
 
     def _header(self, kind, stream, exposure, chosen):
         """Return a product's header: what was done up to its step, and no more."""
         steps = list(stream.states)
-        done = steps[: steps.index(kind.step) + 1]
+        last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
+        done = steps[: steps.index(last) + 1]
         header = headers.primary_header(
             exposure.primary,
             f"{exposure.name}_{kind.suffix}.fits",
             kind.model,
             {step: stream.states[step] for step in done},
-            chosen,
+            _used_references(chosen, stream, done),
         )
         if "jump" in done and stream.jump_sample:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
-        if stream.gain_factor is not None and "ramp_fit" in done:
+        if stream.gain_factor is not None and stream.fits and "ramp_fit" in done:
             header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
         return header
 
@@ -169,14 +170,15 @@ class ExposureJob:
         for first in range(0, ny if self.open_ramps else 0, 64):
             last = min(first + 64, ny)
             dark_current = calibration.average_dark_current(first, last)
-            frames = None
-            if calibration.zeroframe is not None:
-                frames = calibration.corrected_zeroframe(first, last)
-            for ramp in self.open_ramps:
-                if "AVDRKCUR" in ramp.names:
-                    ramp.write_rows("AVDRKCUR", first, dark_current)
-                if frames is not None:
-                    ramp.write_rows("ZEROFRAME", first, frames)
+            for step, ramps in self.open_ramps:
+                frames = None
+                if calibration.zeroframe is not None:
+                    frames = calibration.corrected_zeroframe(first, last, step)
+                for ramp in ramps:
+                    if "AVDRKCUR" in ramp.names:
+                        ramp.write_rows("AVDRKCUR", first, dark_current)
+                    if frames is not None:
+                        ramp.write_rows("ZEROFRAME", first, frames)
 
     def _statistics(self, stream, exposure, chosen, counts):
         nints, ngroups, ny, nx = exposure.shape
@@ -220,6 +222,21 @@ class ExposureJob:
     def _discard(self):
         for product in self.open_products:
             product.discard()
+
+
+def _used_references(chosen, stream, done):
+    """Return the references that the steps in `done` have looked at, by type."""
+    at_work = {step for step in done if not getattr(stream.parameters, step).skip}
+    if not stream.jumps:
+        at_work.discard("jump")
+    kinds = references.REFERENCE_TYPES
+    return {kind: chosen[kind] for kind in chosen if at_work.intersection(kinds[kind].steps)}
+
+
+def _extensions(stream, kind, header):
+    extensions = product_extensions(stream.exposure, kind, stream.calibration.dark_current_known)
+    content = headers.asdf_extension(header["FILENAME"], kind.model)
+    return [*extensions, RawExtension("ASDF", content)]
 
 
 def _write(sinks, first, *arrays):

@@ -1,12 +1,27 @@
 """What the products' headers say of their making, in the reference pipeline's keywords."""
 
+import io
+import json
 from datetime import UTC, datetime
 
+import numpy as np
 from astropy.io import fits
 
 from onramp import __version__
 
 CARD = 80  # characters
+BLOCK = 2880  # bytes
+ASDF_DOCUMENT = """#ASDF 1.0.0
+#ASDF_STANDARD 1.5.0
+%YAML 1.1
+%TAG ! tag:stsci.edu:asdf/
+--- !core/asdf-1.1.0
+meta:
+  filename: {file_name}
+  model_type: {model}
+  telescope: JWST
+...
+"""
 STEP_KEYWORDS = {
     "charge_migration": ("S_CHGMIG", "Charge Migration"),
     "clean_flicker_noise": ("S_CLNFNS", "Clean Flicker Noise"),
@@ -84,6 +99,20 @@ def _fitting(text, comment):
 def _title(header, text):
     for line in ("", text, ""):
         header.append((" ", line), end=True)
+
+
+def asdf_extension(file_name, model):
+    """
+    Return the extension without which the reference pipeline opens no file by name, as bytes.
+
+    It holds a document that says no more than what the file is; the keywords say the rest.
+    """
+    text = ASDF_DOCUMENT.format(file_name=json.dumps(file_name), model=model).encode()
+    column = fits.Column("ASDF_METADATA", f"{len(text)}B", array=np.frombuffer(text, "u1")[None])
+    table = fits.BinTableHDU.from_columns([column], name="ASDF")
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
+    return buffer.getvalue()[BLOCK:]
 
 
 def with_unit(keywords, unit):

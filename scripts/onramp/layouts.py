@@ -11,10 +11,19 @@ from onramp.products import Extension, RawExtension
 SLOPES = "SCI", "ERR", "DQ", "VAR_POISSON", "VAR_RNOISE"
 
 
-def product_extensions(exposure, kind):
-    """Return the extensions of a product (ProductKind) of an exposure."""
+def product_extensions(exposure, kind, dark_current_known):
+    """
+    Return the extensions of a product.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    kind : ProductKind
+    dark_current_known : bool
+        Whether ramps hold the mean dark current once dark_current has run.
+    """
     if kind.model == RAMP:
-        dark_known = STEPS.index(kind.step) >= STEPS.index("dark_current")
+        dark_known = dark_current_known and STEPS.index(kind.step) >= STEPS.index("dark_current")
         return [e for e in ramp_extensions(exposure) if dark_known or e.name != "AVDRKCUR"]
     nints, _, ny, nx = exposure.shape
     if kind.model == CUBE:
