@@ -48,12 +48,12 @@ def test_data_agree(case, runs, record_property):
 @every_case
 def test_headers_agree(case, runs):
     run = runs[case.name]
-    problems = {
-        name: found
+    problems = [
+        f"{name}: {problem}"
         for name, (ours, theirs) in pairs(run).items()
-        if (found := compare_headers(ours, theirs, run.uncal))
-    }
-    assert not problems
+        for problem in compare_headers(ours, theirs, run.uncal)
+    ]
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("case", [parameter(case) for case in REAL_CASES[:1]])
