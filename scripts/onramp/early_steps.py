@@ -25,21 +25,20 @@ def output_of(step, calibration, first, last):
     groupdq : (nints, ngroups, nrows, nx) uint8
     pixeldq : (nrows, nx) uint32
     """
-    data = calibration.scaled(calibration.exposure.sci.read(first, last))
-    groupdq = np.zeros(data.shape, np.uint8)
+    if step in ("saturation", "ipc"):
+        data, groupdq = calibration.load(first, last)
+    if step != "ipc" and (step != "saturation" or calibration.ipc):
+        data = calibration.scaled(calibration.exposure.sci.read(first, last))
     pixeldq = np.zeros(data.shape[2:], np.uint32)
-    if step == "group_scale":
-        return data, groupdq, pixeldq
-    if calibration.masked:
+    if step != "group_scale" and calibration.masked:
         pixeldq |= calibration.references["mask"].dq(first, last)
+    if step in ("group_scale", "dq_init"):
+        groupdq = np.zeros(data.shape, np.uint8)
         groupdq |= (pixeldq & DO_NOT_USE).astype(np.uint8)
-    if step == "dq_init":
-        return data, groupdq, pixeldq
-    corrected, groupdq = calibration.load(first, last)
-    if calibration.saturated:
+    elif calibration.saturated:
         reference = calibration.references["saturation"]
         _, _, dq = saturation.thresholds(
             reference.read("SCI", first, last), reference.dq(first, last)
         )
         pixeldq |= dq
-    return corrected if step == "ipc" else data, groupdq, pixeldq
+    return data, groupdq, pixeldq

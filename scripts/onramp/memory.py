@@ -9,8 +9,8 @@ BASE = 200e6  # interpreter, libraries and compiled kernels
 SURVEY_PIXEL = 37  # bytes for each pixel of the frame while it is surveyed
 FULL_FRAME_PIXEL = 11  # bytes for each detector pixel while reference pixels are located
 KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
-SAMPLE = 16  # bytes for each sample of a band
-HALO = 6  # rows around a band that are read with it
+SAMPLE = 10  # bytes for each sample of a band
+HALO = 4  # rows around a band that are read with it
 MARGIN = 1.12
 
 

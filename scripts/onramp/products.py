@@ -155,11 +155,11 @@ class ProductFile:
         offset, extension = self._extensions[name]
         ny, nx = extension.shape[-2:]
         dtype = np.dtype(extension.dtype)
-        planes = _big_endian(band, dtype).reshape(-1, band.shape[-2], nx)
+        planes = band.reshape(-1, band.shape[-2], nx)
         with self._explained():
             for n, plane in enumerate(planes):
                 start = offset + ((n * ny) + first_row) * nx * dtype.itemsize
-                _write_all(self._file, plane.data.cast("B"), start)
+                _write_all(self._file, _big_endian(plane, dtype).data.cast("B"), start)
 
     def finish(self):
         """Write the primary header's last state, sync, and give the file its name."""

@@ -208,13 +208,13 @@ class Stream:
     def _run_band(self, band, spared_planes):
         since = self.stopwatch.now()
         calibration = self.calibration
+        for step in EARLY_STEPS:
+            if step in self.recorders:
+                record = self.recorders[step]
+                record(band.first, *output_of(step, calibration, band.first, band.last))
         data, groupdq = calibration.load(band.outer_first, band.outer_last)
         pixeldq = calibration.pixeldq[band.outer_first : band.outer_last].copy()
         since = self.stopwatch.add("saturation", since)
-        for step in EARLY_STEPS:
-            if step in self.recorders:
-                output = output_of(step, calibration, band.first, band.last)
-                self.recorders[step](band.first, *output)
         for step, correct in calibration.corrections():
             correct(band.outer_first, data, groupdq, pixeldq)
             self._record(step, band, data, groupdq, pixeldq)

@@ -1,0 +1,112 @@
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from onramp.errors import InputError
+from onramp.memory import predict_mb, predict_shape_mb
+from onramp.simulate import simulate
+
+ONRAMP = str(Path(sys.executable).with_name("onramp"))
+# A process's peak begins with that of the process it was forked from: start it from a small one.
+LAUNCHER = """
+import os, sys
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+THREADS = "--steps.jump.maximum_cores=all", "--steps.ramp_fit.maximum_cores=all"
+CASES = {
+    "full frame": ("nircam_full", {}, 1, ()),
+    "full frame, two threads": ("nircam_full", {}, 2, THREADS),
+    "full frame, two groups": ("fgs_full", {"ngroups": 2}, 1, ()),
+    "soss": ("niriss_soss", {}, 1, ()),
+    "soss, two threads": ("niriss_soss", {}, 2, THREADS),
+    "bots": ("nirspec_bots", {}, 1, ("--save_calibrated_ramp=true",)),
+    "small subarray": ("nircam_sub", {}, 1, ()),
+    "many integrations": ("nirspec_bots", {"nints": 300}, 1, ()),
+    "many integrations, two threads": ("nirspec_bots", {"nints": 300}, 2, THREADS),
+    "many integrations, ramp saved": (
+        "nirspec_bots", {"nints": 300}, 1, ("--save_calibrated_ramp=true",),
+    ),
+    "many integrations of averaged frames": (
+        "nirspec_bots",
+        {"nints": 300, "ngroups": 5, "nframes": 4, "inverse_linearity": True},
+        1,
+        ("--steps.saturation.save_results=true", "--steps.jump.save_results=true"),
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    """Simulate an exposure, each only once."""
+    found = {}
+
+    def simulated(mode, changes):
+        key = mode, *changes.items()
+        if key not in found:
+            found[key] = simulate(mode, tmp_path_factory.mktemp(mode), 1, **changes)
+        return found[key]
+
+    return simulated
+
+
+def peak_mb(command):
+    """Run a command; return the most memory that it held [MB]."""
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", LAUNCHER, *map(str, command)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.splitlines()[-1]) * 1024 / 1e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_prediction_is_enough_and_not_too_much(name, simulated, tmp_path):
+    mode, changes, cores, arguments = CASES[name]
+    exposure = simulated(mode, changes)
+    measured = peak_mb(
+        [ONRAMP, "detector1", exposure.uncal, "--references", exposure.references["gain"].parent,
+         "--output_dir", tmp_path, "--quiet", "--cores", cores, *arguments]
+    )  # fmt: skip
+    predicted = predict_mb(exposure.uncal, cores)
+    assert measured <= predicted <= 1.5 * measured, f"{predicted / measured:.2f} times the peak"
+
+
+def test_measurement_sees_what_a_process_holds():
+    held = [sys.executable, "-S", "-c", "block = bytearray(b'x') * 300_000_000"]
+    assert 300 < peak_mb(held) < 340
+    assert peak_mb([sys.executable, "-S", "-c", ""]) < 40
+
+
+def test_more_integrations_need_no_more_for_the_frame():
+    """Only a band holds all integrations; the predicted growth is that of a band's rows."""
+    short, long = (predict_shape_mb((nints, 10, 2048, 2048)) for nints in (1, 2))
+    assert short == long
+
+
+@pytest.mark.parametrize("axis", range(4))
+def test_prediction_never_falls_with_size(axis):
+    shape = [4, 10, 256, 512]
+    larger = list(shape)
+    larger[axis] *= 4
+    assert predict_shape_mb(larger) >= predict_shape_mb(shape)
+
+
+def test_each_thread_holds_a_band():
+    one, two, three = (predict_shape_mb((600, 10, 32, 512), cores) for cores in (1, 2, 3))
+    assert two > one
+    assert math.isclose(three - two, two - one, abs_tol=2)
+
+
+def test_prediction_reads_the_header_only(simulated, tmp_path):
+    path = tmp_path / "torn_uncal.fits"
+    path.write_bytes(b"SIMPLE  =")
+    with pytest.raises(InputError, match="torn_uncal"):
+        predict_mb(path)
+    exposure = simulated("nircam_sub", {})
+    assert predict_mb(exposure.uncal) == predict_shape_mb((3, 10, 160, 160))
