@@ -73,9 +73,8 @@ def _flat(annotation):
 
 
 def _yaml(value):
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "null" if value is None else str(value) if value != {} else "{}"
+    value = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("\n...\n").strip()
 
 
 def table() -> str:
@@ -109,9 +108,7 @@ def readme(text: str) -> str:
 
 def defaults() -> str:
     """Return a configuration file with every option at its default."""
-    lines = [
-        "# Every option at its default. README.md explains them; what is left out keeps its default."
-    ]
+    lines = ["# Every option at its default. README.md explains them."]
     explained = set()
     for name, kind, default, meaning in options():
         *sections, key = name.split(".")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 from astropy.visualization import AsinhStretch, ImageNormalize
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
@@ -161,8 +162,8 @@ def _draw_rate(axes, image, quality, unit):
     high = max(np.percentile(finite, 99.8), low + 1e-6)
     softening = np.clip(5 * noise / (high - low), 1e-4, 0.1)
     norm = ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(softening))
-    shown = _show(axes, usable, "rate", norm=norm, cmap="magma")
-    shown.cmap.set_bad(FAINT)
+    cmap = colormaps["magma"].with_extremes(bad=FAINT)
+    shown = _show(axes, usable, "rate", norm=norm, cmap=cmap)
     _add_bar(axes, shown, unit, norm.inverse(np.linspace(0, 1, 6)))
 
 
