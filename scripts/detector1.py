@@ -2,11 +2,11 @@
 
 import contextlib
 import json
-import os
 import tempfile
 from pathlib import Path
 
-from onramp_job import job
+from onramp.errors import OnrampError
+from onramp_job import job, write
 
 
 def main(snakemake):
@@ -18,11 +18,10 @@ def main(snakemake):
         from onramp.detector1 import process_exposure
         from onramp.parameters import Detector1Parameters
 
-        statistics = Path(snakemake.output.statistics)
         with _named(snakemake.input.uncal, snakemake.wildcards.exposure) as uncal:
             found = process_exposure(
                 uncal,
-                statistics.parent,
+                Path(snakemake.output.statistics).parent,
                 Detector1Parameters.model_validate(_with_threads(snakemake)),
                 snakemake.params.references_folder,
                 snakemake.params.overrides,
@@ -30,9 +29,7 @@ def main(snakemake):
                 save_calibrated_ramp=snakemake.output.get("ramp") is not None,
             )
         found["uncal"] = snakemake.input.uncal
-        part = statistics.with_name(f".{statistics.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(found, indent=1))
-        os.replace(part, statistics)
+        write(json.dumps(found, indent=1), snakemake.output.statistics)
 
 
 def _with_threads(snakemake):
@@ -50,8 +47,6 @@ def _named(uncal, exposure):
     if Path(uncal).name == f"{exposure}_uncal.fits":
         yield uncal
         return
-    from onramp.errors import OnrampError
-
     with tempfile.TemporaryDirectory(prefix="onramp-") as folder:
         link = Path(folder, f"{exposure}_uncal.fits")
         link.symlink_to(Path(uncal).resolve())

@@ -74,7 +74,7 @@ def reason(error: BaseException) -> str:
 
 
 def write_crash_file(path, snakemake, error):
-    """Write what failed, on what, with what and where: beside its final name, then renamed."""
+    """Write what failed, on what, with what and where."""
     uncal = str(snakemake.input.uncal)
     facts = {
         "exposure": snakemake.wildcards.exposure,
@@ -92,8 +92,13 @@ def write_crash_file(path, snakemake, error):
     }
     lines = [f"{key}: {json.dumps(value, default=str)}" for key, value in facts.items()]
     trace = "".join(traceback.format_exception(error))
+    write("\n".join([*lines, "", trace]), path)
+
+
+def write(text, path):
+    """Write a text beside its final name, then rename it."""
     part = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
-    part.write_text("\n".join([*lines, "", trace]))
+    part.write_text(text)
     os.replace(part, path)
 
 

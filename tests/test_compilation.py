@@ -1,0 +1,58 @@
+import multiprocessing
+import subprocess
+import time
+
+import pytest
+from onramp import compilation
+
+
+@pytest.fixture
+def calls(tmp_path, monkeypatch):
+    """A file to which each warm-up adds a line, in place of compiling anything."""
+    calls = tmp_path / "calls"
+    calls.touch()
+
+    def run(command, **_):
+        assert command[1:] == ["-m", "onramp.warm"]
+        time.sleep(0.2)
+        with open(calls, "a") as file:
+            file.write("x\n")
+        return subprocess.CompletedProcess(command, int((tmp_path / "broken").exists()))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(compilation, "mark_file", lambda: tmp_path / "cache" / "kernels.compiled")
+    return calls
+
+
+def test_of_many_processes_one_compiles(calls):
+    processes = [multiprocessing.get_context("fork").Process(target=compilation.ensure)
+                 for _ in range(4)]  # fmt: skip
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert calls.read_text() == "x\n"
+
+
+def test_failed_warm_up_is_tried_again(calls, tmp_path):
+    (tmp_path / "broken").touch()
+    compilation.ensure()
+    compilation.ensure()
+    assert calls.read_text() == "x\nx\n"
+
+
+def test_folder_that_cannot_be_written_is_no_error(calls, tmp_path):
+    (tmp_path / "cache").touch()
+    compilation.ensure()
+    assert calls.read_text() == ""
+
+
+def test_mark_depends_on_kernels_and_machine(monkeypatch):
+    mark = compilation.mark_file()
+    assert compilation.mark_file() == mark
+    monkeypatch.setattr(compilation, "_processor", lambda: "another")
+    assert compilation.mark_file() != mark
+    monkeypatch.undo()
+    monkeypatch.setattr(compilation, "library_digest", lambda _: "another")
+    assert compilation.mark_file() != mark

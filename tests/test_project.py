@@ -1,0 +1,81 @@
+"""Files that say the same thing agree."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import onramp
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONDA_NAMES = {"matplotlib": "matplotlib-base"}
+ONLY_FOR_THE_WORKFLOW = {"snakemake"}
+
+
+def ranges(requirements):
+    """Return the range of each requirement by its name in conda."""
+    parts = (re.fullmatch(r"([\w-]+) *(.*)", requirement).groups() for requirement in requirements)
+    return {CONDA_NAMES.get(name, name): bounds for name, bounds in parts}
+
+
+def conda(path):
+    entries = yaml.safe_load((ROOT / path).read_text())["dependencies"]
+    found = ranges(entry for entry in entries if isinstance(entry, str))
+    assert found.pop("python") == PROJECT["requires-python"]
+    found.pop("pip", None)
+    return found
+
+
+def test_environment_agrees_with_pyproject():
+    assert conda("environment.yml") == ranges(PROJECT["dependencies"])
+
+
+def test_environment_of_rules_agrees_with_pyproject():
+    wanted = ranges(PROJECT["dependencies"])
+    assert conda("workflow/envs/onramp.yaml") == {
+        name: bounds for name, bounds in wanted.items() if name not in ONLY_FOR_THE_WORKFLOW
+    }
+
+
+def test_lock_pins_what_pyproject_asks_for():
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    names = {name.lower().replace("_", "-") for name in pins}
+    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    assert {re.match(r"[\w-]+", requirement)[0] for requirement in asked} <= names
+    assert all(re.fullmatch(r"[\d.]+(rc\d+|\.post\d+)?", pin) for pin in pins.values())
+
+
+def test_version_is_the_same_everywhere():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == onramp.__version__
+    assert f"## {onramp.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("path", [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")])
+def test_rule_files_are_short_and_hold_no_functions(path):
+    text = path.read_text()
+    limit = {"Snakefile": 40, "common.smk": 150}.get(path.name, 60)
+    assert len(text.splitlines()) <= limit
+    if path.name != "common.smk":
+        assert not re.search(r"\b(lambda|def)\b", text)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("scripts/*.py")))
+def test_rule_scripts_are_short(path):
+    if path.stem not in ("onramp_job", "onramp_terminal"):
+        assert len(path.read_text().splitlines()) <= 60
+
+
+def test_library_knows_no_snakemake():
+    importing = re.compile(r"^\s*(import|from) +snakemake", re.MULTILINE)
+    for path in (ROOT / "scripts/onramp").rglob("*.py"):
+        assert not importing.search(path.read_text()), path
+
+
+def test_calibration_loads_neither_pandas_nor_matplotlib():
+    from onramp.library_digest import sources
+
+    importing = re.compile(rb"^(import|from) +(pandas|matplotlib)", re.MULTILINE)
+    assert not [name for name, text in sources(["detector1"]).items() if importing.search(text)]

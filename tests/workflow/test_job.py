@@ -1,0 +1,201 @@
+"""The surroundings of a rule's script, and what is printed of a run, without Snakemake."""
+
+import json
+import logging
+import os
+import signal
+import sys
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from onramp.errors import InputError
+from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Wildcards
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from .conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import detector1
+import onramp_job
+import onramp_terminal
+import quicklook
+
+
+@pytest.fixture(autouse=True)
+def _clean_process(monkeypatch):
+    """Undo what a job does to its process."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    handlers, level = logging.root.handlers[:], logging.root.level
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+    for handler in logging.root.handlers:
+        handler.close()
+    logging.root.handlers[:], logging.root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+def rule(folder, uncal=None, **params):
+    """What Snakemake hands to a script."""
+    folder.mkdir(exist_ok=True)
+    names = {"rate": folder / "x_rate.fits", "statistics": folder / "x_statistics.json"}
+    crash_file = folder / "x_pipecrash.txt"
+    return SimpleNamespace(
+        rule="detector1",
+        threads=2,
+        wildcards=Wildcards(fromdict={"exposure": "x"}),
+        input=InputFiles(fromdict={"uncal": str(uncal or folder / "x_uncal.fits")}),
+        output=OutputFiles(fromdict={name: str(path) for name, path in names.items()}),
+        log=Log([str(folder / "x.log")]),
+        params=Params(fromdict={"crash_file": str(crash_file), **params}),
+        resources=ResourceList(fromdict={"mem_mb": 300}),
+        config={"steps": {}},
+    )
+
+
+def test_success_removes_an_older_crash_file(tmp_path):
+    snakemake = rule(tmp_path)
+    (tmp_path / "x_pipecrash.txt").touch()
+    with onramp_job.job(snakemake):
+        logging.getLogger("onramp").info("in the middle")
+        assert os.environ["OMP_NUM_THREADS"] == "2"
+    assert not (tmp_path / "x_pipecrash.txt").exists()
+    log = (tmp_path / "x.log").read_text()
+    assert "INFO    in the middle\n" in log
+    assert "x: detector1 done in " in log
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("x_uncal.fits: no good;\n mend it"), "x_uncal.fits: no good; mend it"),
+        (ValueError("unforeseen"), "ValueError: unforeseen"),
+        (MemoryError(), "MemoryError"),
+        (SystemExit(3), "SystemExit: 3"),
+    ],
+)
+def test_failure(tmp_path, error, line):
+    snakemake = rule(tmp_path, steps={"jump": {"skip": True}})
+    (tmp_path / "x_uncal.fits").write_bytes(b"12345")
+    (tmp_path / "x_rate.fits").touch()
+    with pytest.raises(SystemExit) as end, onramp_job.job(snakemake):
+        raise error
+    assert end.value.code == 1
+    assert not (tmp_path / "x_rate.fits").exists()
+    head, trace = (tmp_path / "x_pipecrash.txt").read_text().split("\n\n", 1)
+    facts = yaml.safe_load(head)
+    assert facts["exposure"] == "x"
+    assert facts["reason"] == line
+    assert facts["uncal"]["bytes"] == 5
+    assert facts["uncal"]["sha256"].startswith("5994471abb01112afcc18159f6cc74b4")
+    assert facts["steps"] == {"jump": {"skip": True}}
+    assert facts["versions"]["python"]
+    assert trace.startswith("Traceback (most recent call last):")
+    assert "raise error" in trace
+    assert "raise error" in (tmp_path / "x.log").read_text()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_missing_file_still_gets_a_crash_file(tmp_path):
+    with pytest.raises(SystemExit), onramp_job.job(rule(tmp_path)):
+        raise InputError("x_uncal.fits: gone")
+    assert 'reason: "x_uncal.fits: gone"' in (tmp_path / "x_pipecrash.txt").read_text()
+
+
+def test_interrupt_is_no_crash(tmp_path):
+    (tmp_path / "x_rate.fits").touch()
+    with pytest.raises(SystemExit) as end, onramp_job.job(rule(tmp_path)):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["x.log"]
+
+
+def test_termination_is_recorded(tmp_path):
+    with pytest.raises(SystemExit), onramp_job.job(rule(tmp_path)):
+        signal.raise_signal(signal.SIGTERM)
+    assert "by SIGTERM: cancelled, or over" in (tmp_path / "x_pipecrash.txt").read_text()
+
+
+def test_leavings_of_a_killed_job_are_swept_up(tmp_path):
+    mine = [".x_rate.fits.123.part", ".x_statistics.json.9.part"]
+    others = [".x_b_rate.fits.5.part", ".y_rate.fits.123.part"]
+    for name in mine + others:
+        (tmp_path / name).touch()
+    with onramp_job.job(rule(tmp_path)):
+        pass
+    assert sorted(path.name for path in tmp_path.glob(".*")) == others
+
+
+def test_script_names_products_after_the_sheet(tmp_path, inputs):
+    steps = {"jump": {"rejection_threshold": 5.0}}
+    uncal = next((inputs / "uncal").glob("*nrs1_uncal.fits"))
+    references = str(inputs / "references")
+    snakemake = rule(tmp_path, uncal, steps=steps, overrides={}, references_folder=references)
+    snakemake.config = {"steps": {"jump": {"maximum_cores": "all"}, "dq_init": {}}}
+    detector1.main(snakemake)
+    found = json.loads((tmp_path / "x_statistics.json").read_text())
+    assert found["uncal"] == str(uncal)
+    assert found["exposure"] == "x"
+    assert found["threads"]["jump"] == 2
+    assert (tmp_path / "x_rateints.fits").exists()
+    assert "rejection_threshold=5.0" in (tmp_path / "x.log").read_text()
+
+
+def test_error_names_the_users_file(tmp_path):
+    uncal = tmp_path / "original_uncal.fits"
+    uncal.write_bytes(b"no exposure")
+    snakemake = rule(tmp_path / "results", uncal, steps={}, overrides={}, references_folder=".")
+    with pytest.raises(SystemExit):
+        detector1.main(snakemake)
+    reason = (tmp_path / "results/x_pipecrash.txt").read_text().splitlines()[1]
+    assert reason.startswith(f'reason: "{uncal}: ')
+
+
+def test_scripts_do_nothing_when_imported():
+    assert callable(quicklook.main)
+
+
+@pytest.fixture
+def tell(tmp_path, capsys):
+    """A function that hands an event to the progress and returns what it prints."""
+    progress = onramp_terminal.Progress(tmp_path)
+
+    def hand(event, **content):
+        record = logging.makeLogRecord({"event": LogEvent[event], **content})
+        progress.handle(record)
+        return capsys.readouterr().err
+
+    return hand
+
+
+def test_progress(tell, tmp_path, monkeypatch):
+    monkeypatch.setattr(onramp_terminal.compilation, "mark_file", lambda: tmp_path)
+    (tmp_path / "a_statistics.json").write_text('{"seconds": 1.26, "peak_mb": 210.4}')
+    (tmp_path / "b_pipecrash.txt").write_text('exposure: "b"\nreason: "b is bad"\n')
+    assert tell("RUN_INFO", stats={"detector1": 10, "all": 1}) == ""
+    for number, name in enumerate("abc"):
+        begun = {"jobid": number, "rule_name": "detector1", "wildcards": {"exposure": name}}
+        assert tell("JOB_INFO", **begun) == ""
+    assert tell("JOB_FINISHED", job_id=0) == "[ 1/10] a: 1.3 s, 210 MB\n"
+    assert tell("JOB_ERROR", jobid=1, rule_name="detector1") == "[ 2/10] b: failed: b is bad\n"
+    line = tell("JOB_ERROR", jobid=2, rule_name="detector1")
+    assert line == f"[ 3/10] c: failed without a word; see {tmp_path}/logs/c.log\n"
+    assert tell("JOB_FINISHED", job_id=7) == ""
+    line = tell("JOB_ERROR", jobid=8, rule_name="quicklook", log=["a.log"])
+    assert line == "quicklook failed; see a.log\n"
+
+
+def test_first_run_says_why_it_is_slow(tell, tmp_path, monkeypatch):
+    monkeypatch.setattr(onramp_terminal.compilation, "mark_file", lambda: tmp_path / "none")
+    assert "compiles the numerical kernels" in tell("RUN_INFO", stats={"detector1": 1})
+    assert tell("RUN_INFO", stats={"quicklook": 1}) == ""
+
+
+def test_library_is_shared_once(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", f"{os.pathsep}/elsewhere")
+    for _ in range(2):
+        onramp_job.share_library()
+        path = os.pathsep.join([str(ROOT / "scripts"), "/elsewhere"])
+        assert os.environ["PYTHONPATH"] == path
