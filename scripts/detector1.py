@@ -12,7 +12,7 @@ from onramp_job import job, write
 def main(snakemake):
     """Process the exposure of a rule."""
     with job(snakemake):
-        from onramp import compilation
+        from onramp import compilation, cores
 
         compilation.ensure()
         from onramp.detector1 import process_exposure
@@ -25,7 +25,7 @@ def main(snakemake):
                 Detector1Parameters.model_validate(_with_threads(snakemake)),
                 snakemake.params.references_folder,
                 snakemake.params.overrides,
-                cores=snakemake.threads,
+                cores=min(snakemake.threads, cores.granted()),
                 save_calibrated_ramp=snakemake.output.get("ramp") is not None,
             )
         found["uncal"] = snakemake.input.uncal
