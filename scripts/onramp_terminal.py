@@ -24,7 +24,8 @@ class Progress(logging.Handler):
     def __init__(self, results):
         super().__init__(logging.INFO)
         self.results = Path(results)
-        self.total = self.told = 0
+        self.total = 0
+        self.told = set()
         self.running = {}
 
     def emit(self, record):
@@ -44,9 +45,9 @@ class Progress(logging.Handler):
             self._print(f"{record.rule_name} failed; see {' '.join(record.log)}")
 
     def _tell(self, exposure, how):
-        self.told += 1
+        self.told.add(exposure)
         width = len(str(self.total))
-        self._print(f"[{self.told:{width}}/{self.total}] {exposure}: {how(exposure)}")
+        self._print(f"[{len(self.told):{width}}/{self.total}] {exposure}: {how(exposure)}")
 
     def _success(self, exposure):
         try:

@@ -43,8 +43,10 @@ PRODUCTS = {
 }
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
-DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (workflow.cores or 1)
+CORES = workflow.resource_settings.cores  # None where a scheduler grants them
+DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 UNPREDICTED_MB = 500
+SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
 
 follow(logger, workflow.output_settings, RESULTS)
 
@@ -113,12 +115,13 @@ def predicted_mb(uncal, threads):
 def memory_of(wildcards, input, threads, attempt):
     """Return a job's memory [MB], more for each attempt after a failure."""
     used = configuration.threads_used(target(wildcards).parameters, threads)
-    return predicted_mb(str(input.uncal), used) * attempt
+    around = 0 if workflow.local_exec else SCHEDULED_MB
+    return (predicted_mb(str(input.uncal), used) + around) * attempt
 
 
 def print_remarks():
     """Tell what is done about numbers of threads that are accepted but odd."""
-    for remark in configuration.remarks(CONFIGURATION, workflow.cores):
+    for remark in configuration.remarks(CONFIGURATION, CORES):
         print(f"onramp: {remark}", file=sys.stderr)
 
 

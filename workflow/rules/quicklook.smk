@@ -14,7 +14,7 @@ rule quicklook:
         "../envs/onramp.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=700,
     params:
         library=library_digest("quicklook"),
     message:
