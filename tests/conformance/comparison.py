@@ -8,7 +8,7 @@ from astropy.io import fits
 RELATIVE = 1e-5
 RELATIVE_WORST = 1e-3
 FRACTION = 0.9999
-ROUNDING = 1e-7  # of an extension's largest value: zero but for rounding
+ROUNDING = 1e-7  # of the median magnitude in an extension: zero but for rounding
 FLAGS = "DQ", "PIXELDQ", "GROUPDQ"
 ARRAY_KEYWORDS = {"BSCALE", "BZERO", "NAXIS3", "NAXIS4"}
 STATES = "S_", "R_"
@@ -114,7 +114,8 @@ def relative_difference(x, y):
     with np.errstate(invalid="ignore"):
         difference = np.where(x == y, 0.0, np.abs(x - y))
     magnitude = np.abs(y)
-    floor = ROUNDING * np.max(magnitude, where=np.isfinite(y), initial=0.0)
+    known = magnitude[np.isfinite(y) & (y != 0)]
+    floor = ROUNDING * np.median(known) if known.size else 0.0
     relative = np.zeros(y.shape)
     counted = difference > floor
     relative[counted] = difference[counted] / np.maximum(magnitude[counted], 1e-300)

@@ -11,11 +11,6 @@ TABLE = ROOT / "build" / "conformance.tsv"
 COLUMNS = "case", "product", "extension", "worst", "fraction", "unequal", "problem"
 
 
-def pytest_ignore_collect(collection_path, config):
-    """Leave these tests to runs that name this folder: they need the reference pipeline."""
-    return True if config.rootpath == ROOT else None
-
-
 @pytest.fixture(scope="session")
 def jwst_python():
     return reference_python()
