@@ -51,13 +51,15 @@ def job(snakemake):
         yield
     except KeyboardInterrupt:
         _remove(snakemake.output)
+        logging.getLogger("onramp").warning("%s: interrupted", name)
         sys.exit(130)
     except BaseException as error:
         _remove(snakemake.output)
         line = reason(error)
         logging.getLogger("onramp").exception("%s: failed: %s", name, line)
         if crash_file:
-            write_crash_file(crash_file, snakemake, error)
+            with contextlib.suppress(OSError):
+                write_crash_file(crash_file, snakemake, error)
         sys.exit(1)
     if crash_file:
         Path(crash_file).unlink(missing_ok=True)
@@ -96,9 +98,12 @@ def write_crash_file(path, snakemake, error):
 
 
 def write(text, path):
-    """Write a text beside its final name, then rename it."""
+    """Write a text beside its final name, sync it, then rename it."""
     part = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
-    part.write_text(text)
+    with open(part, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(part, path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from onramp import compilation
 
 NOTHING_TO_DO = "Nothing to be done"
-OWN_FAILURE = "returned non-zero exit status 1."
+OWN_FAILURES = "returned non-zero exit status 1.", "returned non-zero exit status 130."
 
 
 class Progress(logging.Handler):
@@ -64,7 +64,7 @@ class Progress(logging.Handler):
                 reason = next(line for line in file if line.startswith("reason: "))
             return f"failed: {json.loads(reason.removeprefix('reason: '))}"
         except (OSError, ValueError, StopIteration):
-            return f"failed without a word; see {self.results}/logs/{exposure}.log"
+            return f"ended without a word; see {self.results}/logs/{exposure}.log"
 
     def _print(self, line):
         print(line, file=sys.stderr, flush=True)
@@ -95,4 +95,4 @@ def _is_news(record):
     message = str(record.msg)
     if record.levelno < logging.WARNING:
         return message.startswith(NOTHING_TO_DO)
-    return OWN_FAILURE not in message
+    return not any(failure in message for failure in OWN_FAILURES)

@@ -21,21 +21,23 @@ def results(tmp_path):
     (tmp_path / "bad_pipecrash.txt").write_text(CRASH)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/killed.log").touch()
+    (tmp_path / "logs/stopped.log").write_text("... stopped: interrupted\n")
     return tmp_path
 
 
-NAMES = "good", "killed", "never", "bad"
+NAMES = "good", "killed", "never", "bad", "stopped"
 
 
 def test_states_failures_first(results):
     table = summary.collect(results, NAMES)
-    assert list(table["exposure"]) == ["bad", "killed", "never", "good"]
-    assert list(table["state"]) == ["failed", "missing", "missing", "done"]
-    assert list(table["instrument"].fillna("")) == ["NIRISS", "", "", "NIRCAM"]
+    assert list(table["exposure"]) == ["bad", "killed", "never", "stopped", "good"]
+    assert list(table["state"]) == ["failed", "missing", "missing", "missing", "done"]
+    assert list(table["instrument"].fillna("")) == ["NIRISS", "", "", "", "NIRCAM"]
     assert list(table["reason"]) == [
         "bad_uncal.fits: truncated: fetch it again",
         "ended without a word: killed, or out of memory?",
         "not processed",
+        "interrupted",
         "",
     ]
 
@@ -49,10 +51,10 @@ def test_printed_table(results):
     lines = summary.summarise(results, NAMES).splitlines()
     assert "bad       NIRISS      NIS_SOSS   failed" in lines[3]
     assert lines[4] == "    bad_uncal.fits: truncated: fetch it again"
-    assert lines[9].split() == [
+    assert lines[11].split() == [
         "good", "NIRCAM", "NRC_IMAGE", "done", "2.3", "321", "4.68", "1.37%"
     ]  # fmt: skip
-    assert "exposures: 1 failed, 2 missing, 1 done" in lines
+    assert "exposures: 1 failed, 3 missing, 1 done" in lines
     assert any(line.startswith("failures: ") for line in lines)
     assert max(map(len, lines)) < 110
 

@@ -60,10 +60,17 @@ def _row(results, name):
         pass
     if crash_file.exists():
         return {**_crash(crash_file), "exposure": name, "state": "failed"}
-    reason = "not processed"
-    if (results / "logs" / f"{name}.log").exists():
-        reason = "ended without a word: killed, or out of memory?"
-    return {"exposure": name, "state": "missing", "reason": reason}
+    return {"exposure": name, "state": "missing", "reason": _missing(results, name)}
+
+
+def _missing(results, name):
+    try:
+        log = (results / "logs" / f"{name}.log").read_text(errors="replace")
+    except OSError:
+        return "not processed"
+    if log.endswith("interrupted\n"):
+        return "interrupted"
+    return "ended without a word: killed, or out of memory?"
 
 
 def _crash(path):

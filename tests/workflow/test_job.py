@@ -104,12 +104,22 @@ def test_missing_file_still_gets_a_crash_file(tmp_path):
     assert 'reason: "x_uncal.fits: gone"' in (tmp_path / "x_pipecrash.txt").read_text()
 
 
+def test_crash_file_that_cannot_be_written_hides_nothing(tmp_path):
+    snakemake = rule(tmp_path)
+    (tmp_path / "x_pipecrash.txt").mkdir()
+    with pytest.raises(SystemExit) as end, onramp_job.job(snakemake):
+        raise InputError("x_uncal.fits: gone")
+    assert end.value.code == 1
+    assert "x: failed: x_uncal.fits: gone" in (tmp_path / "x.log").read_text()
+
+
 def test_interrupt_is_no_crash(tmp_path):
     (tmp_path / "x_rate.fits").touch()
     with pytest.raises(SystemExit) as end, onramp_job.job(rule(tmp_path)):
         raise KeyboardInterrupt
     assert end.value.code == 130
     assert [path.name for path in tmp_path.iterdir()] == ["x.log"]
+    assert (tmp_path / "x.log").read_text().endswith("x: interrupted\n")
 
 
 def test_termination_is_recorded(tmp_path):
@@ -181,7 +191,7 @@ def test_progress(tell, tmp_path, monkeypatch):
     assert tell("JOB_FINISHED", job_id=0) == "[ 1/10] a: 1.3 s, 210 MB\n"
     assert tell("JOB_ERROR", jobid=1, rule_name="detector1") == "[ 2/10] b: failed: b is bad\n"
     line = tell("JOB_ERROR", jobid=2, rule_name="detector1")
-    assert line == f"[ 3/10] c: failed without a word; see {tmp_path}/logs/c.log\n"
+    assert line == f"[ 3/10] c: ended without a word; see {tmp_path}/logs/c.log\n"
     assert tell("JOB_FINISHED", job_id=7) == ""
     line = tell("JOB_ERROR", jobid=8, rule_name="quicklook", log=["a.log"])
     assert line == "quicklook failed; see a.log\n"
