@@ -1,6 +1,7 @@
 """A copy of the project with tiny exposures to run the workflow on."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,12 @@ class Project:
         status, printed = self.run(*arguments)
         assert status == 0, printed
         return {name for name, time in self.when().items() if before.get(name) != time}, printed
+
+    def plan(self):
+        """Return which exposures would be processed anew."""
+        status, printed = self.run("--dry-run", "--quiet", "host")
+        assert status == 0, printed
+        return set(re.findall(r"Calibrate (\S+)", printed))
 
     def append(self, path, content):
         """Add something to the end of a file."""

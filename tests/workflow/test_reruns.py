@@ -27,13 +27,13 @@ def test_nothing_runs_when_nothing_changed(finished):
 @pytest.mark.parametrize("module", ["onramp/headers.py", "onramp/steps/jump.py", "onramp_job.py"])
 def test_changed_module_reruns_what_uses_it(finished, module):
     finished.append(f"scripts/{module}", b"\nCHANGED = True\n")
-    assert finished.rerun()[0] == NAMES
+    assert finished.plan() == NAMES
 
 
 def test_module_of_other_jobs_does_not_matter(finished):
     for module in ("summary", "quicklook", "configuration", "simulate"):
         finished.append(f"scripts/onramp/{module}.py", b"\nCHANGED = True\n")
-    assert finished.rerun()[0] == set()
+    assert finished.plan() == set()
 
 
 def test_changed_parameter_reruns(finished):
@@ -46,13 +46,13 @@ def test_sheet_changes_one_exposure_only(finished):
     header = "exposure\tuncal\tsteps.jump.rejection_threshold"
     (finished.folder / "sheet.tsv").write_text("\n".join([header, *rows, ""]))
     finished.configure(exposures="sheet.tsv")
-    assert finished.rerun()[0] == {NIRSPEC}
+    assert finished.plan() == {NIRSPEC}
 
 
 def test_threads_do_not_matter(finished):
     steps = {"jump": {"maximum_cores": "all"}, "ramp_fit": {"maximum_cores": "16"}}
     finished.configure(parallelism="steps", steps=steps)
-    assert finished.rerun()[0] == set()
+    assert finished.plan() == set()
 
 
 def test_pictures_run_no_calibration(finished):
@@ -66,14 +66,14 @@ def test_pictures_run_no_calibration(finished):
 def test_changed_uncal_reruns_its_exposure(finished):
     with fits.open(finished.folder / f"uncal/{NIRSPEC}_uncal.fits", mode="update") as file:
         file["SCI"].data[0, 1, 8, 8] += 100
-    assert finished.rerun()[0] == {NIRSPEC}
+    assert finished.plan() == {NIRSPEC}
 
 
 def test_changed_reference_reruns_its_detector(finished):
     gain = next((finished.folder / "references").glob("jwst_nircam_gain_*.fits"))
     with fits.open(gain, mode="update") as file:
         file["SCI"].data *= 1.01
-    assert finished.rerun()[0] == {NIRCAM}
+    assert finished.plan() == {NIRCAM}
 
 
 def test_override_reruns(finished):
