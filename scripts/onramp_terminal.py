@@ -7,7 +7,18 @@ from pathlib import Path
 
 from onramp import compilation
 
-NOTHING_TO_DO = "Nothing to be done"
+NOISE = (
+    "Assuming unrestricted shared",
+    "Building DAG",
+    "Using shell",
+    "Conda environments",
+    "Select jobs",
+    "Execute ",
+    "Storing output",
+    "Complete log",
+    "Elapsed time",
+)
+NOISY_EVENTS = "RUN_INFO", "RESOURCES_INFO", "JOB_FINISHED", "PROGRESS"
 OWN_FAILURES = "returned non-zero exit status 1.", "returned non-zero exit status 130."
 
 
@@ -30,7 +41,7 @@ class Progress(logging.Handler):
 
     def emit(self, record):
         """Take notice of an event."""
-        event = getattr(getattr(record, "event", None), "name", None)
+        event = _event(record)
         if event == "RUN_INFO":
             self.total = record.stats.get("detector1", 0)
             if self.total and not compilation.mark_file().exists():
@@ -90,9 +101,13 @@ def follow(logger, settings, results):
     logger.addHandler(Progress(results))
 
 
+def _event(record):
+    return getattr(getattr(record, "event", None), "name", None)
+
+
 def _is_news(record):
-    """Let warnings and errors through, but not what an exposure's own line has told."""
+    """Let through what is no routine and what no exposure's own line has told."""
     message = str(record.msg)
-    if record.levelno < logging.WARNING:
-        return message.startswith(NOTHING_TO_DO)
+    if _event(record) in NOISY_EVENTS or message.startswith(NOISE):
+        return False
     return not any(failure in message for failure in OWN_FAILURES)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from onramp.errors import InputError
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Wildcards
+from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from .conftest import ROOT
@@ -209,3 +210,33 @@ def test_library_is_shared_once(monkeypatch):
         onramp_job.share_library()
         path = os.pathsep.join([str(ROOT / "scripts"), "/elsewhere"])
         assert os.environ["PYTHONPATH"] == path
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ({"msg": "Building DAG of jobs..."}, False),
+        ({"msg": None, "event": LogEvent.PROGRESS}, False),
+        ({"msg": "Nothing to be done (all requested files are present)."}, True),
+        ({"msg": "Unlocked working directory."}, True),
+        ({"msg": "Command '...' returned non-zero exit status 1.", "levelno": 40}, False),
+        ({"msg": "Command '...' died with <Signals.SIGKILL: 9>.", "levelno": 40}, True),
+        ({"msg": "Job needs mem_mb=9000 but only 8000 are available.", "levelno": 40}, True),
+    ],
+)
+def test_only_routine_is_kept_from_the_terminal(tmp_path, content, shown):
+    logger = logging.getLogger("test_only_routine")
+    handler = logging.NullHandler()
+    handler.name = "DefaultStreamHandler"
+    logger.addHandler(handler)
+    settings = SimpleNamespace(dryrun=False, quiet={Quietness.RULES})
+    onramp_terminal.follow(logger, settings, tmp_path)
+    assert bool(handler.filter(logging.makeLogRecord(content))) is shown
+    logger.handlers.clear()
+
+
+@pytest.mark.parametrize(("dryrun", "quiet"), [(True, {Quietness.RULES}), (False, None)])
+def test_snakemake_speaks_for_itself_otherwise(tmp_path, dryrun, quiet):
+    logger = logging.getLogger("test_snakemake_speaks")
+    onramp_terminal.follow(logger, SimpleNamespace(dryrun=dryrun, quiet=quiet), tmp_path)
+    assert logger.handlers == []
