@@ -123,7 +123,7 @@ def a_band(rng, placement, ngroups):
 
 def frames_of(data):
     for i, g in np.ndindex(data.shape[:2]):
-        yield (i, g), data[i, g].ravel()
+        yield (i, g), data[i, g].ravel().__getitem__
 
 
 def corrected(data, dq, placement, parameters, cuts=()):

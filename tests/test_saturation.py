@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 from onramp.flags import AD_FLOOR, DO_NOT_USE, HOT, JUMP_DET, NO_SAT_CHECK, SATURATED
-from onramp.steps.saturation import flag_saturation, flag_zeroframe, halo, thresholds
+from onramp.steps.saturation import (
+    flag_saturation,
+    flag_zeroframe,
+    halo,
+    quality,
+    thresholds,
+)
 
 FLOOR = AD_FLOOR | DO_NOT_USE
 
@@ -54,7 +60,7 @@ def a_band(rng, shape, dtype):
     saturation = rng.uniform(35000, 45000, (ny, nx)).astype(np.float32)
     saturation[rng.random((ny, nx)) < 0.1] = np.nan
     dq = np.where(rng.random((ny, nx)) < 0.1, NO_SAT_CHECK, 0).astype(np.uint32)
-    threshold, unchecked, _ = thresholds(saturation, dq)
+    threshold, unchecked = thresholds(saturation, dq)
     rate = 10 ** rng.uniform(2, 4.3, (ny, nx))
     ramp = 10000 + rate * np.arange(1, shape[1] + 1)[:, None, None]
     data = ramp + np.cumsum((rng.random(shape) < 0.05) * rng.uniform(0, 5e4, shape), axis=1)
@@ -104,7 +110,8 @@ def test_bands_with_a_halo_give_the_flags_of_the_whole_frame():
 def test_thresholds_of_pixels_that_are_not_checked():
     saturation = np.array([[100, np.nan, 300, np.inf]], np.float32)
     dq = np.array([[HOT, 0, NO_SAT_CHECK, 0]], np.uint32)
-    threshold, unchecked, flags = thresholds(saturation, dq)
+    threshold, unchecked = thresholds(saturation, dq)
+    flags = quality(saturation, dq)
     assert unchecked.tolist() == [[False, True, True, False]]
     assert flags.tolist() == [[HOT, NO_SAT_CHECK, NO_SAT_CHECK, 0]]
     assert threshold[0, 0] == 100

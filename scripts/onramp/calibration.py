@@ -97,10 +97,7 @@ class Calibration:
         self.mask = (dq & DO_NOT_USE).astype(np.uint8)
         if self.saturated:
             reference = self.references["saturation"]
-            _, _, saturation_dq = saturation.thresholds(
-                reference.read("SCI", 0, ny), reference.dq(0, ny)
-            )
-            dq |= saturation_dq
+            dq |= saturation.quality(reference.read("SCI", 0, ny), reference.dq(0, ny))
         if self.biased:
             dq |= self.references["superbias"].dq(0, ny)
         return dq
@@ -115,28 +112,36 @@ class Calibration:
         if correction is None:
             return
         bias = self._bias(0, ny) if self.biased else None
-        zero_bias = np.where(np.isnan(bias), np.float32(0), bias) if self.biased else np.float32(0)
+        zero_bias = None
+        if self.biased:
+            zero_bias = np.where(np.isnan(bias), np.float32(0), bias).ravel()
 
         def frames():
             for i in range(nints):
                 for g in range(ngroups):
                     raw = self.exposure.sci.read(0, ny, (slice(i, i + 1), slice(g, g + 1)))
-                    yield (i, g), (self.scaled(raw)[0, 0] - zero_bias).ravel()
+                    yield (i, g), functools.partial(self._unbiased, raw.ravel(), zero_bias)
 
         def zero_frames():
             for i in range(nints):
-                yield (i, 0), self._zero_frames(0, ny, slice(i, i + 1), bias)[0].ravel()
+                frame = self._zero_frames(0, ny, slice(i, i + 1), bias)[0]
+                yield (i, 0), frame.ravel().__getitem__
 
         self.offsets = correction.survey(frames(), (nints, ngroups))
         if self.zeroframe is not None:
             self.zero_offsets = correction.survey(zero_frames(), (nints, 1))
+
+    def _unbiased(self, raw, bias, where):
+        """Return some of a frame's samples (flat), scaled and less the superbias, float32."""
+        samples = self.scaled(raw[where])
+        return samples if bias is None else samples - bias[where]
 
     def _zero_frames(self, first, last, integrations, bias, saturated=True):
         """Return zero frames, saturation and superbias (None: none) taken care of."""
         outer_first, outer_last = self._grown(first, last)
         frames = self.zeroframe.read(outer_first, outer_last, (integrations,)).astype(np.float32)
         if self.saturated and saturated:
-            threshold, _, _ = self._thresholds(outer_first, outer_last)
+            threshold, _ = self._thresholds(outer_first, outer_last)
             saturation.flag_zeroframe(frames, threshold, self.parameters.saturation.n_pix_grow_sat)
         frames = frames[:, first - outer_first : last - outer_first].copy()
         if bias is not None:
@@ -192,7 +197,7 @@ class Calibration:
         groupdq[...] = self.mask[outer_first:outer_last]
         if self.saturated:
             parameters = self.parameters.saturation
-            threshold, unchecked, _ = self._thresholds(outer_first, outer_last)
+            threshold, unchecked = self._thresholds(outer_first, outer_last)
             saturation.flag_saturation(
                 samples, groupdq, threshold, unchecked, self._bias(outer_first, outer_last),
                 parameters.n_pix_grow_sat,

@@ -37,8 +37,5 @@ def output_of(step, calibration, first, last):
         groupdq |= (pixeldq & DO_NOT_USE).astype(np.uint8)
     elif calibration.saturated:
         reference = calibration.references["saturation"]
-        _, _, dq = saturation.thresholds(
-            reference.read("SCI", first, last), reference.dq(first, last)
-        )
-        pixeldq |= dq
+        pixeldq |= saturation.quality(reference.read("SCI", first, last), reference.dq(first, last))
     return data, groupdq, pixeldq

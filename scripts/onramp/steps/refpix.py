@@ -143,8 +143,9 @@ class OneOutput:
 
         Parameters
         ----------
-        frames : iterable of ((int, int), (ny * nx,) float32)
-            Integration, group and the frame [DN], in order.
+        frames : iterable of ((int, int), callable)
+            Integration, group, and what gives the samples [DN] at flat positions in the frame
+            (float32), in order.
         shape : (int, int)
             nints, ngroups.
 
@@ -153,10 +154,10 @@ class OneOutput:
         Offsets
         """
         fast = np.zeros((*shape, len(self._sets)))
-        for (i, g), frame in frames:
+        for (i, g), take in frames:
             for lane, where in enumerate(self._sets):
                 if where.size:
-                    fast[i, g, lane] = clipped_mean(frame[where], np.float32(self._limit))
+                    fast[i, g, lane] = clipped_mean(take(where), np.float32(self._limit))
         lanes = self._lanes.along_columns(self._parity)
         slow = np.empty((*shape, 0))
         exact = np.ones(shape, bool)
@@ -191,26 +192,26 @@ class FourOutputs:
         fast = np.zeros((*shape, 8))
         slow = np.zeros((*shape, len(self._lanes.rows) if use_sides else 0))
         single = np.ones(shape, bool)
-        for (i, g), frame in frames:
+        for (i, g), take in frames:
             precision = np.float64 if self._started and use_sides else np.float32
             single[i, g] = precision is np.float32
-            fast[i, g] = self._amplifiers(frame, precision)
+            fast[i, g] = self._amplifiers(take, precision)
             if use_sides:
-                rows = self._side_signal(frame, fast[i, g], precision)
+                rows = self._side_signal(take, fast[i, g], precision)
                 slow[i, g] = self._lanes.along_rows(rows) * self._parameters.side_gain
             self._started = True
         lanes = np.ascontiguousarray(self._lanes.along_columns(self._lane))
         return Offsets(lanes, fast, slow, single, self._lanes.transposed)
 
-    def _take(self, frame, positions, precision):
-        values = frame[np.maximum(positions, 0)].astype(precision)
+    def _take(self, take, positions, precision):
+        values = take(np.maximum(positions, 0)).astype(precision)
         values[positions < 0] = 0
         return values
 
-    def _amplifiers(self, frame, precision):
+    def _amplifiers(self, take, precision):
         means = []
         for positions, good in self._ends:
-            values = self._take(frame, positions, precision)
+            values = self._take(take, positions, precision)
             means.append([self._lane_mean(values, good, lane, precision) for lane in range(8)])
         offsets = np.zeros(8, precision)
         for lane, (top, bottom) in enumerate(zip(*means)):
@@ -231,11 +232,11 @@ class FourOutputs:
             return None
         return precision(clipped_mean(chosen, precision(self._parameters.siglimit)))
 
-    def _side_signal(self, frame, offsets, precision):
+    def _side_signal(self, take, offsets, precision):
         length = self._parameters.side_smoothing_length
         signals = []
         for (positions, good), lanes in zip(self._sides, self._side_lanes):
-            values = self._take(frame, positions, precision)
+            values = self._take(take, positions, precision)
             values = (values - offsets[lanes].astype(precision)).astype(precision)
             signals.append(
                 running_median(values, np.ascontiguousarray(good), length + (length + 1) % 2)

@@ -23,13 +23,27 @@ def thresholds(saturation, dq):
     threshold : (ny, nx) float32
         Out of reach for pixels that are not checked.
     unchecked : (ny, nx) bool
+    """
+    unchecked = np.isnan(saturation) | ((dq & NO_SAT_CHECK) != 0)
+    return np.where(unchecked, ATOD_LIMIT + np.float32(1.0), saturation), unchecked
+
+
+def quality(saturation, dq):
+    """
+    Return the data quality of the saturation reference, with NO_SAT_CHECK where it knows nothing.
+
+    Parameters
+    ----------
+    saturation : (ny, nx) float32
+        Threshold [DN]; NaN where unknown.
     dq : (ny, nx) uint32
-        With NO_SAT_CHECK where the threshold is NaN.
+
+    Returns
+    -------
+    (ny, nx) uint32
     """
     unknown = np.isnan(saturation)
-    unchecked = unknown | ((dq & NO_SAT_CHECK) != 0)
-    threshold = np.where(unchecked, ATOD_LIMIT + np.float32(1.0), saturation)
-    return threshold, unchecked, dq | np.where(unknown, np.uint32(NO_SAT_CHECK), np.uint32(0))
+    return np.where(unknown, dq | np.uint32(NO_SAT_CHECK), dq) if unknown.any() else dq
 
 
 def halo(n_pix_grow_sat):
