@@ -27,8 +27,11 @@ def main(path):
 
     logging.disable(logging.WARNING)
     stpipe.crds_client.get_context_used = lambda observatory: CONTEXT
-    gc.freeze()  # each step collects garbage: spare it the libraries
-    for case in json.loads(Path(path).read_text()):
+    cases = json.loads(Path(path).read_text())
+    several = len(cases) > 1  # a single one is run as users run it
+    if several:
+        gc.freeze()  # each step collects garbage: spare it the libraries
+    for case in cases:
         output = Path(case["output_dir"])
         output.mkdir(parents=True, exist_ok=True)
         start = time.process_time()
@@ -44,8 +47,9 @@ def main(path):
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
         (output / "reference.json").write_text(json.dumps(fate))
-        gc.collect()
-        gc.freeze()
+        if several:
+            gc.collect()
+            gc.freeze()
 
 
 def isolate(cache):
