@@ -1,19 +1,16 @@
 """A digest of the reference files that an exposure may use: a changed one reruns its job."""
 
 import hashlib
-import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from onramp.errors import ReferenceFileError
+from onramp.errors import InputError, ReferenceFileError
+from onramp.glance import glance
 from onramp.parameters import Detector1Parameters
 from onramp.reference_digest import digest
-from onramp.reference_index import index_folder, read_primary, text, wrong_detector
+from onramp.reference_index import index_folder, wrong_detector
 from onramp.references import needed_types
-
-START = 16384
-CARD = re.compile(rb"(INSTRUME|DETECTOR)= '([^']*)'")
 
 
 class _Detector(NamedTuple):
@@ -50,12 +47,14 @@ class ReferenceState:
         need. A file that is merely touched or renamed with its folder makes no difference.
         """
         try:
-            detector = _detector_of(uncal)
-        except OSError:
+            seen = glance(uncal)
+        except InputError:
             return "unreadable exposure"
-        return self._of_detector(detector, frozenset(needed_types(parameters)))
+        types = frozenset(needed_types(parameters))
+        return self._of_detector(seen.instrument, seen.detector, types)
 
-    def _of_detector(self, detector, types):
+    def _of_detector(self, instrument, detector, types):
+        exposure = _Detector(instrument, detector)
         parts = [
             f"{kind}={_content(Path(value).expanduser()) if _is_path(value) else value}"
             for kind, value in sorted(self.overrides.items())
@@ -63,19 +62,9 @@ class ReferenceState:
         ]
         for candidate in self.candidates:
             wanted = candidate.type in types and candidate.type not in self.overrides
-            if wanted and wrong_detector(candidate.facts, detector) is None:
+            if wanted and wrong_detector(candidate.facts, exposure) is None:
                 parts.append(f"{candidate.path.name} {_content(candidate.path)}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
-
-def _detector_of(uncal):
-    """Return an exposure's detector from the first bytes of its file: there may be thousands."""
-    with open(uncal, "rb") as file:
-        found = dict(CARD.findall(file.read(START)))
-    if len(found) == 2:
-        return _Detector(text(found[b"INSTRUME"].decode()), text(found[b"DETECTOR"].decode()))
-    header = read_primary(uncal)
-    return _Detector(text(header.get("INSTRUME")), text(header.get("DETECTOR")))
 
 
 def _is_path(value):

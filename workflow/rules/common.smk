@@ -101,22 +101,18 @@ def references_of(wildcards):
     return reference_state().digest(exposure.uncal, exposure.parameters)
 
 
-@cache
-def predicted_mb(uncal, threads):
-    """Return a job's memory; an exposure that cannot be read fails in its job, not here."""
-    from onramp.memory import predict_mb
-
-    try:
-        return predict_mb(uncal, threads)
-    except OnrampError:
-        return UNPREDICTED_MB
-
-
 def memory_of(wildcards, input, threads, attempt):
     """Return a job's memory [MB], more for each attempt after a failure."""
-    used = configuration.threads_used(target(wildcards).parameters, threads)
+    from onramp.glance import glance
+    from onramp.memory import predict_shape_mb
+
     around = 0 if workflow.local_exec else SCHEDULED_MB
-    return (predicted_mb(str(input.uncal), used) + around) * attempt
+    used = configuration.threads_used(target(wildcards).parameters, threads)
+    try:
+        predicted = predict_shape_mb(glance(input.uncal).shape, used)
+    except OnrampError:  # for the job to tell
+        predicted = UNPREDICTED_MB
+    return (predicted + around) * attempt
 
 
 def print_remarks():

@@ -1,0 +1,46 @@
+"""What the first bytes of an exposure tell of it, for lists of thousands that cannot be opened."""
+
+import re
+from typing import NamedTuple
+
+from onramp.errors import InputError
+
+START = 65536
+TEXT = re.compile(rb"(INSTRUME|DETECTOR)= '([^']*)'")
+AXIS = re.compile(rb"NAXIS([1-4]) *= *(\d+) ")
+EXTENSION = b"XTENSION= 'IMAGE"
+NAME = re.compile(rb"EXTNAME *= '(\w+) *'")
+
+
+class Glance(NamedTuple):
+    """An exposure's detector and the shape of its samples."""
+
+    instrument: str
+    detector: str
+    shape: tuple[int, int, int, int]
+    """nints, ngroups, ny, nx."""
+
+
+def glance(uncal) -> Glance:
+    """
+    Read an exposure's detector and shape without checking anything else.
+
+    Raises
+    ------
+    InputError
+        If the file does not begin as an uncal file does.
+    """
+    try:
+        with open(uncal, "rb") as file:
+            primary, _, extension = file.read(START).partition(EXTENSION)
+    except OSError as problem:
+        raise InputError(f"{uncal}: {problem.strerror}") from problem
+    facts = dict(TEXT.findall(primary))
+    first_name = NAME.search(extension)
+    header = extension[: first_name.end()] if first_name else b""
+    axes = {int(axis): int(length) for axis, length in AXIS.findall(header)}
+    if len(facts) < 2 or len(axes) < 4 or first_name[1] != b"SCI" or 0 in axes.values():
+        raise InputError(f"{uncal}: does not begin as an uncal file does; fetch it again")
+    words = (facts[keyword].decode("ascii", "replace").strip() for keyword in sorted(facts))
+    detector, instrument = words
+    return Glance(instrument, detector, tuple(axes[n] for n in (4, 3, 2, 1)))
