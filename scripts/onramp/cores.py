@@ -50,9 +50,10 @@ def remark(step: str, maximum_cores: str, cores: int) -> str | None:
     if not maximum_cores.isdigit():
         return None
     if int(maximum_cores) > cores:
+        plural = "s are" if cores > 1 else " is"
         return (
-            f"steps.{step}.maximum_cores={maximum_cores}: only {cores} cores are granted; "
-            f"{cores} are used"
+            f"steps.{step}.maximum_cores={maximum_cores}: only {cores} core{plural} granted; "
+            f"{cores} {'are' if cores > 1 else 'is'} used"
         )
     if int(maximum_cores) == 1:
         return f"steps.{step}.maximum_cores=1: one thread is used, as with none"
