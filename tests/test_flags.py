@@ -43,11 +43,6 @@ def test_bits_are_those_of_the_archive():
     assert {"GOOD": 0, **{name: 1 << n for n, name in enumerate(STANDARD)}} == flags.PIXEL
 
 
-def test_bits_are_those_of_stdatamodels():
-    dqflags = pytest.importorskip("stdatamodels.jwst.datamodels.dqflags")
-    assert all(dqflags.pixel[name] == bit for name, bit in flags.PIXEL.items())
-
-
 def naive_translate(dq, definition):
     result = np.zeros(dq.shape, np.uint32)
     for where, stored in np.ndenumerate(dq):
