@@ -35,7 +35,7 @@ check: setup ## Look for faults of style, in the workflow, and in generated file
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
-	$(BIN)/python -m onramp.configuration --check
+	$(BIN)/python -m onramp.configuration_files --check
 
 conformance: setup ## Compare with the official pipeline (installed beside, in .venv-jwst)
 	$(BIN)/python -m pytest tests/conformance

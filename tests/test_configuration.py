@@ -112,7 +112,7 @@ def test_threads_used():
 
 
 def test_generated_files_are_up_to_date():
-    command = [sys.executable, "-m", "onramp.configuration", "--check"]
+    command = [sys.executable, "-m", "onramp.configuration_files", "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

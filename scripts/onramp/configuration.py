@@ -1,6 +1,5 @@
 """What a run is asked to do: the workflow's configuration as a typed model."""
 
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -172,9 +171,3 @@ def remarks(configuration: Configuration, granted: int | None) -> list[str]:
     asked = {step: getattr(configuration.steps, step).maximum_cores for step in THREADED_STEPS}
     found = [cores.remark(step, maximum, granted) for step, maximum in asked.items()]
     return [remark for remark in found if remark]
-
-
-if __name__ == "__main__":
-    from onramp.configuration_files import main
-
-    sys.exit(main())

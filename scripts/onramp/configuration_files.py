@@ -124,7 +124,9 @@ def defaults() -> str:
 
 def main(arguments=None) -> int:
     """Write the generated files, or say which of them are out of date."""
-    parser = argparse.ArgumentParser(prog="python -m onramp.configuration", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m onramp.configuration_files", description=__doc__
+    )
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--write", action="store_true", help="write the schema and the table")
     task.add_argument("--check", action="store_true", help="fail if they are out of date")
@@ -142,6 +144,11 @@ def main(arguments=None) -> int:
             path.write_text(fresh)
     if stale and chosen.check:
         names = ", ".join(str(path.relative_to(PROJECT)) for path in stale)
-        print(f"{names}: out of date; run python -m onramp.configuration --write", file=sys.stderr)
+        remedy = "run python -m onramp.configuration_files --write"
+        print(f"{names}: out of date; {remedy}", file=sys.stderr)
         return 1
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
