@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +9,7 @@ import pytest
 from astropy.io import fits
 from onramp import Detector1
 from onramp.detector1 import process_exposure
-from onramp.errors import OnrampError, ParameterError, ReferenceFileError
+from onramp.errors import OnrampError, OutputError, ParameterError, ReferenceFileError
 from onramp.parameters import parse_steps
 from onramp.simulate import simulate
 
@@ -201,3 +203,21 @@ def test_failure_leaves_no_file(exposure, references, tmp_path):
     with pytest.raises(OnrampError, match="torn_uncal"):
         Detector1.call(torn, references=references, output_dir="out", save_results=True)
     assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_no_product_appears_before_all_are_complete(
+    exposure, references, tmp_path, monkeypatch, failing
+):
+    """A disk that fails while the second product is synced leaves no first one either."""
+    sync, count = os.fsync, iter(range(1, 100))
+
+    def failing_sync(file):
+        if next(count) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", failing_sync)
+    with pytest.raises(OutputError, match="Input/output error"):
+        process_exposure(exposure.uncal, tmp_path / "out", parse_steps({}, "test"), references, {})
+    assert not any((tmp_path / "out").iterdir())

@@ -99,6 +99,8 @@ class ExposureJob:
             )
         self._finish_ramps(stream)
         for product in self.open_products:
+            product.complete()
+        for product in self.open_products:
             product.finish()
         self.open_products.clear()
         for step, seconds in stream.stopwatch.seconds.items():

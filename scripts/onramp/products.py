@@ -70,8 +70,10 @@ class Product:
         """
         self.arrays[name][..., first_row : first_row + band.shape[-2], :] = band
 
-    def finish(self):
+    def complete(self):
         """Nothing is left to do in memory."""
+
+    finish = complete
 
     def discard(self):
         """Forget the arrays."""
@@ -161,17 +163,24 @@ class ProductFile:
                 start = offset + ((n * ny) + first_row) * nx * dtype.itemsize
                 _write_all(self._file, _big_endian(plane, dtype).data.cast("B"), start)
 
-    def finish(self):
-        """Write the primary header's last state, sync, and give the file its name."""
+    def complete(self):
+        """Write the primary header's last state and sync; the file still has no name of its own."""
+        if self._file is None:
+            return
         primary = _header_bytes(self.header)
         if len(primary) != self._primary_size:
             raise AssertionError("the primary header grew after the file was laid out")
+        with self._explained():
+            _write_all(self._file, primary, 0)
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = None
+
+    def finish(self):
+        """Complete the file and give it its name."""
         try:
+            self.complete()
             with self._explained():
-                _write_all(self._file, primary, 0)
-                os.fsync(self._file)
-                os.close(self._file)
-                self._file = None
                 os.replace(self._part, self.path)
                 _sync_folder(self.path.parent)
         except BaseException:
