@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from onramp import cores as core_counts
 from onramp import headers, references
 from onramp.errors import InputError, OutputError
@@ -84,16 +82,16 @@ class ExposureJob:
             return self._run(exposure, chosen, opened)
 
     def _run(self, exposure, chosen, opened):
-        stream = Stream(exposure, opened, self.parameters)
+        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows)
         self._log_plan(stream, chosen)
         stream.survey()
         products, stream.recorders = self._products(stream, exposure, chosen)
-        counts = self._stream(stream)
-        statistics = self._statistics(stream, exposure, chosen, counts)
+        outcome = stream.run()
+        statistics = self._statistics(stream, exposure, chosen, outcome)
         for product in self.open_products:
             if "PRIMECRS" in product.header:
                 product.header.update(statistics["keywords"])
-        if stream.fits and counts["begun"] == 0:
+        if stream.fits and outcome.begun == 0:
             raise InputError(
                 f"{exposure.path}: every ramp is saturated in its first group; there is no rate"
             )
@@ -110,14 +108,6 @@ class ExposureJob:
         return Detector1Result(
             *(products.get(name, (None,))[0] for name in ("rate", "rateints", "ramp")), statistics
         )
-
-    def _stream(self, stream):
-        counts, touched = stream.run(self.threads, self.rows)
-        shape = stream.exposure.shape
-        spared = [(int(i), int(g)) for i, g in np.argwhere(touched == shape[2] * shape[3])]
-        if spared:
-            counts, _ = stream.run(self.threads, self.rows, spared)
-        return counts
 
     def _log_plan(self, stream, chosen):
         for step in type(self.parameters).model_fields:
@@ -182,15 +172,16 @@ class ExposureJob:
                     if frames is not None:
                         ramp.write_rows("ZEROFRAME", first, frames)
 
-    def _statistics(self, stream, exposure, chosen, counts):
+    def _statistics(self, stream, exposure, chosen, outcome):
         nints, ngroups, ny, nx = exposure.shape
         words = {}
         rate = None
         if stream.jump_sample:
-            rate = counts["jumps"] / stream.jump_sample / PIXEL_AREA
+            rate = outcome.found.jumps / stream.jump_sample / PIXEL_AREA
             too_few = stream.detection.branch == jump.TOO_FEW_GROUPS
-            found = NOT_RUN if too_few else counts["jumps"]
+            found = NOT_RUN if too_few else outcome.found.jumps
             words["PRIMECRS"] = 1000.0 * found / stream.jump_sample
+            words["EXTNCRS"] = 1e6 * outcome.events / stream.jump_sample
         seconds = time.perf_counter() - self.started
         return {
             "exposure": exposure.name,
@@ -204,9 +195,10 @@ class ExposureJob:
             "ngroups": ngroups,
             "ny": ny,
             "nx": nx,
-            "jumps": counts["jumps"],
+            "jumps": outcome.found.jumps,
+            "events": outcome.events,
             "jump_rate": rate,
-            "bad_fraction": counts["bad"] / (ny * nx) if stream.fits else None,
+            "bad_fraction": outcome.bad / (ny * nx) if stream.fits else None,
             "seconds": seconds,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "threads": self.threads,

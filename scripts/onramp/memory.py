@@ -2,8 +2,8 @@
 
 import math
 
+from onramp.bands import band_height
 from onramp.exposure import FULL, Exposure
-from onramp.streaming import band_height
 
 BASE = 200e6  # interpreter, libraries and compiled kernels
 SURVEY_PIXEL = 37  # bytes for each pixel of the frame while it is surveyed

@@ -1,77 +1,60 @@
 """
 The passage of one exposure through all steps, by bands of detector rows.
 
-The result depends neither on the height of the bands nor on the thread that takes one.
+The result depends neither on the height of the bands nor on the thread that takes one. Where the
+flags of whole frames are needed before a ramp can be fitted, the bands pass twice: up to the jumps,
+whose flags are kept, and again, with these flags, to the rates.
 """
 
 import threading
-import time
-from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 
+from onramp import bands
 from onramp.calibration import Calibration
 from onramp.early_steps import EARLY_STEPS, output_of
+from onramp.extended_events import ExtendedEvents
 from onramp.flags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
-from onramp.steps import gain_scale, jump, ramp_fit
-
-BAND_BYTES = 12_000_000
-HEIGHTS = 8, 128  # smallest and largest band [rows]
+from onramp.slopes import RampFitting
+from onramp.steps import jump
 
 
-class Band(NamedTuple):
-    """Rows [first, last) and the rows around them that the jump step looks at."""
+class Ramps(NamedTuple):
+    """A band's ramps after calibration; gain and read noise are None where no step needs them."""
 
-    first: int
-    last: int
-    outer_first: int
-    outer_last: int
+    data: np.ndarray
+    """(nints, ngroups, ny, nx) float32 [DN]"""
+    groupdq: np.ndarray
+    """(nints, ngroups, ny, nx) uint8"""
+    pixeldq: np.ndarray
+    """(ny, nx) uint32"""
+    gain: np.ndarray | None
+    """(ny, nx) float32 [e-/DN]"""
+    readnoise: np.ndarray | None
+    """(ny, nx) float32, correlated double sampling noise [DN]"""
 
-    @property
-    def inner(self) -> slice:
-        """The band's own rows among those around it."""
-        return slice(self.first - self.outer_first, self.last - self.outer_first)
-
-
-class Stopwatch:
-    """Seconds spent in each step, over all threads."""
-
-    def __init__(self):
-        self.seconds = defaultdict(float)
-        self._lock = threading.Lock()
-
-    @staticmethod
-    def now():
-        """Return the time to measure from."""
-        return time.perf_counter()
-
-    def add(self, step, since):
-        """Add the time since `since` to a step; return the time now."""
-        now = time.perf_counter()
-        with self._lock:
-            self.seconds[step] += now - since
-        return now
+    def inner(self, rows):
+        """Return some of the rows, contiguous."""
+        data, groupdq, *planes = self
+        planes = [None if plane is None else plane[rows] for plane in planes]
+        ramps = (np.ascontiguousarray(cube[:, :, rows]) for cube in (data, groupdq))
+        return Ramps(*ramps, *planes)
 
 
-def band_height(shape, threads=1, rows=None):
-    """
-    Return how many rows to take at once.
+class Outcome(NamedTuple):
+    """What is counted while an exposure passes."""
 
-    Parameters
-    ----------
-    shape : (int, int, int, int)
-        nints, ngroups, ny, nx.
-    threads : int
-        Bands in memory at the same time.
-    rows : int, optional
-        A given height.
-    """
-    nints, ngroups, ny, nx = shape
-    per_row = nints * ngroups * nx * (2 + 4 + 1) + nints * nx * 20
-    height = rows or int(np.clip(BAND_BYTES // per_row, *HEIGHTS))
-    return max(1, min(height, -(-ny // threads)))
+    found: jump.Found
+    events: int = 0
+    """Snowballs or showers."""
+    bad: int = 0
+    """Pixels of the rate that are DO_NOT_USE."""
+    begun: int = 0
+    """Ramps whose first group is not saturated."""
+
+    def __add__(self, other):
+        return Outcome(*(mine + theirs for mine, theirs in zip(self, other)))
 
 
 class Stream:
@@ -84,6 +67,10 @@ class Stream:
     references : dict of str to OpenReference or None
         By type; None stands for N/A.
     parameters : Detector1Parameters
+    threads : dict of str to int
+        Threads that each step with `maximum_cores` may take.
+    rows : int, optional
+        Height of the bands.
 
     Attributes
     ----------
@@ -92,28 +79,30 @@ class Stream:
         ramp_fit and gain_scale, rate and rateints (Slopes).
     """
 
-    def __init__(self, exposure, references, parameters):
+    def __init__(self, exposure, references, parameters, threads, rows=None):
         self.exposure = exposure
         self.references = references
         self.parameters = parameters
+        self.threads = threads
+        self.height = bands.band_height(exposure.shape, max(threads.values()), rows)
+        self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
-        self.stopwatch = Stopwatch()
+        self.stopwatch = bands.Stopwatch()
         self.calibration = Calibration(exposure, references, parameters)
         self.states = self.calibration.states
-        _, ngroups, _, _ = exposure.shape
         runs = self.calibration.runs
-        self.jumps = ngroups > 2 and runs("jump", "gain", "readnoise")
+        self.jumps = exposure.shape[1] > 2 and runs("jump", "gain", "readnoise")
         self.fits = runs("ramp_fit", "gain", "readnoise")
+        self.fitting = RampFitting(exposure, self.calibration, parameters.ramp_fit)
         self.gain_factor = self._gain_factor()
         self.rescales = self.fits and self.gain_factor is not None and runs("gain_scale")
         self.halo = int(self.jumps and parameters.jump.flag_4_neighbors)
-        self.weights = ramp_fit.slope_weights(ngroups)
-        self.timing = ramp_fit.Timing.of(
-            exposure.group_time, exposure.frame_time, exposure.readout.nframes
-        )
-        self.ignored = ramp_fit.ignored_groups(
-            parameters.ramp_fit.firstgroup, parameters.ramp_fit.lastgroup, ngroups
-        )
+        self.spared_planes = ()
+        self.events = None
+        if self.jumps and ExtendedEvents.wanted(parameters.jump):
+            self.events = ExtendedEvents(exposure, parameters.jump)
+        self.groupdq = None
+        self.searched = Outcome(jump.Found.none(exposure.shape))
 
     def _gain_factor(self):
         gain = self.references.get("gain")
@@ -123,18 +112,19 @@ class Stream:
     def survey(self):
         """Look at what needs whole frames; to be called once, before `run`."""
         self.calibration.survey(self.stopwatch)
-        if not self.jumps:
-            return
         since = self.stopwatch.now()
-        self.unusable = self.calibration.unusable_groups(band_height(self.exposure.shape))
-        self.detection = jump.plan(
-            self.parameters.jump,
-            self.unusable,
-            self.exposure.readout.nframes,
-            self.exposure.group_time,
-            self._median_gain(),
-        )
-        self.stopwatch.add("jump", since)
+        if self.jumps:
+            self.unusable = self.calibration.unusable_groups(self.height)
+            self.detection = jump.plan(
+                self.parameters.jump,
+                self.unusable,
+                self.exposure.readout.nframes,
+                self.exposure.group_time,
+                self._median_gain(),
+            )
+            since = self.stopwatch.add("jump", since)
+        if self.events is not None:
+            self._search_whole_frames()
 
     @property
     def jump_sample(self):
@@ -153,117 +143,111 @@ class Stream:
         gain = self.references["gain"].read("SCI", 0, self.exposure.shape[2])
         return np.nanmedian(gain) if np.isfinite(gain).any() else np.nan
 
-    def run(self, threads, rows=None, spared_planes=()):
-        """
-        Pass all bands through the steps.
-
-        Parameters
-        ----------
-        threads : dict of str to int
-            Threads that each step with `maximum_cores` may take.
-        rows : int, optional
-            Height of the bands.
-        spared_planes : list of (int, int)
-            See `jump.detect_jumps`.
-
-        Returns
-        -------
-        counts : Counter
-            jumps; bad, pixels of the rate that are DO_NOT_USE; begun, ramps whose first group is
-            not saturated.
-        touched : (nints, ngroups) int
-            See `jump.detect_jumps`.
-        """
-        workers = max(threads.values())
-        self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
-        ny = self.exposure.shape[2]
-        height = band_height(self.exposure.shape, workers, rows)
-        bands = [self._band(first, min(first + height, ny)) for first in range(0, ny, height)]
-        totals = Counter()
-        touched = np.zeros(self.exposure.shape[:2], np.int64)
-        with ThreadPoolExecutor(workers) as pool:
-            tasks = [pool.submit(self._run_band, b, spared_planes) for b in bands]
-            try:
-                for task in tasks:
-                    counts, band_touched = task.result()
-                    totals.update(counts)
-                    touched += band_touched
-            finally:
-                pool.shutdown(cancel_futures=True)
-        return totals, touched
-
-    def _band(self, first, last):
-        ny = self.exposure.shape[2]
-        return Band(first, last, max(0, first - self.halo), min(ny, last + self.halo))
-
-    def _record(self, step, band, data, groupdq, pixeldq):
-        if step in self.recorders:
-            rows = band.inner
-            self.recorders[step](band.first, data[:, :, rows], groupdq[:, :, rows], pixeldq[rows])
-
-    def _record_slopes(self, step, band, rate, rateints):
-        if step in self.recorders:
-            self.recorders[step](band.first, rate, rateints)
-
-    def _run_band(self, band, spared_planes):
+    def _search_whole_frames(self):
+        """Keep the flags of all samples after jump detection, grown to snowballs and showers."""
+        self.groupdq = np.empty(self.exposure.shape, np.uint8)
+        self.searched = self._pass(self._search_band, self.halo)
         since = self.stopwatch.now()
-        calibration = self.calibration
+        events = self.events.flag(self.groupdq, self.exposure.readout.nframes, self.height)
+        self.searched = self.searched._replace(events=events)
+        self.stopwatch.add("jump", since)
+
+    def run(self):
+        """Pass all bands through the steps, to the recorders; return the Outcome."""
+        if self.groupdq is not None:
+            return self.searched + self._pass(self._run_band, 0)
+        return self._pass(self._run_band, self.halo)
+
+    def _pass(self, work, halo):
+        """Pass all bands through `work`; again if clipping has flagged whole planes."""
+        _, _, ny, nx = self.exposure.shape
+        parts = bands.split(ny, self.height, halo)
+        total = self._sum(bands.in_threads(work, parts, max(self.threads.values())))
+        whole = np.argwhere(total.found.touched == ny * nx)
+        if len(whole) and not self.spared_planes:
+            self.spared_planes = [(int(i), int(g)) for i, g in whole]
+            total = self._sum(bands.in_threads(work, parts, max(self.threads.values())))
+        return total
+
+    def _sum(self, outcomes):
+        return sum(outcomes, Outcome(jump.Found.none(self.exposure.shape)))
+
+    def _search_band(self, band):
+        """Find the jumps of a band and keep its flags."""
+        ramps = self._calibrate(band, lambda *_: None)
+        found = self._search(band, ramps)
+        self.groupdq[:, :, band.rows] = ramps.groupdq[:, :, band.inner]
+        self.events.keep(band.first, ramps.inner(band.inner))
+        return Outcome(found)
+
+    def _run_band(self, band):
         for step in EARLY_STEPS:
             if step in self.recorders:
                 record = self.recorders[step]
-                record(band.first, *output_of(step, calibration, band.first, band.last))
-        data, groupdq = calibration.load(band.outer_first, band.outer_last)
-        pixeldq = calibration.pixeldq[band.outer_first : band.outer_last].copy()
+                record(band.first, *output_of(step, self.calibration, band.first, band.last))
+        ramps = self._calibrate(band, self._record)
+        outcome = Outcome(jump.Found.none(self.exposure.shape))
+        if self.groupdq is not None:
+            ramps.groupdq[...] = self.groupdq[:, :, band.rows]
+        elif self.jumps:
+            outcome = Outcome(self._search(band, ramps))
+        for step in ("jump", "persistence"):
+            self._record(step, band, ramps)
+        if self.fits:
+            outcome += self._fit(band, ramps.inner(band.inner))
+        return outcome
+
+    def _calibrate(self, band, record):
+        """Return a band's ramps as they come to jump detection; `record` what the steps leave."""
+        since = self.stopwatch.now()
+        calibration = self.calibration
+        rows = band.outer_first, band.outer_last
+        data, groupdq = calibration.load(*rows)
+        pixeldq = calibration.pixeldq[slice(*rows)].copy()
+        gain = readnoise = None
+        if self.jumps or self.fits:
+            gain = self.references["gain"].read("SCI", *rows)
+            readnoise = self.references["readnoise"].read("SCI", *rows)
+        ramps = Ramps(data, groupdq, pixeldq, gain, readnoise)
         since = self.stopwatch.add("saturation", since)
         for step, correct in calibration.corrections():
             correct(band.outer_first, data, groupdq, pixeldq)
-            self._record(step, band, data, groupdq, pixeldq)
+            record(step, band, ramps)
             since = self.stopwatch.add(step, since)
-        counts = Counter()
-        touched = np.zeros(self.exposure.shape[:2], np.int64)
-        gain = readnoise = None
-        if self.jumps or self.fits:
-            rows = band.outer_first, band.outer_last
-            gain = self.references["gain"].read("SCI", *rows)
-            readnoise = self.references["readnoise"].read("SCI", *rows)
         if self.jumps:
             pixeldq[~(gain > 0)] |= np.uint32(NO_GAIN_VALUE | DO_NOT_USE)
-            with self._turns["jump"]:
-                counts["jumps"], touched = jump.detect_jumps(
-                    data, groupdq, gain, readnoise, self.detection, band.inner, spared_planes
-                )
-            since = self.stopwatch.add("jump", since)
-        for step in ("jump", "persistence"):
-            self._record(step, band, data, groupdq, pixeldq)
-        if self.fits:
-            with self._turns["ramp_fit"]:
-                rate = self._fit(band, data, groupdq, pixeldq, gain, readnoise)
-            counts["bad"] = int(np.count_nonzero(rate.dq & DO_NOT_USE))
-            counts["begun"] = int(np.count_nonzero((groupdq[:, 0, band.inner] & SATURATED) == 0))
-            self.stopwatch.add("ramp_fit", since)
-        return counts, touched
+        return ramps
 
-    def _fit(self, band, data, groupdq, pixeldq, gain, readnoise):
-        rows = band.inner
-        parameters = self.parameters.ramp_fit
-        gain = gain[rows]
-        noise = ramp_fit.Noise(
-            gain,
-            ramp_fit.group_noise(readnoise[rows], gain, self.exposure.readout.nframes),
-            self.calibration.average_dark_current(band.first, band.last),
-        )
-        groupdq = np.ascontiguousarray(groupdq[:, :, rows])
-        groupdq[:, self.ignored] |= np.uint8(DO_NOT_USE)
-        zeroframe = None
-        if self.calibration.zeroframe is not None and not parameters.suppress_one_group:
-            zeroframe = self.calibration.corrected_zeroframe(band.first, band.last)
-        rate, rateints = ramp_fit.fit_slopes(
-            np.ascontiguousarray(data[:, :, rows]), groupdq, pixeldq[rows], noise, self.timing,
-            parameters.suppress_one_group, self.weights, zeroframe,
-        )  # fmt: skip
-        self._record_slopes("ramp_fit", band, rate, rateints)
-        if self.rescales:
-            gain_scale.rescale(rate, self.gain_factor)
-            gain_scale.rescale(rateints, self.gain_factor)
-        self._record_slopes("gain_scale", band, rate, rateints)
-        return rate
+    def _record(self, step, band, ramps):
+        if step in self.recorders:
+            rows = band.inner
+            self.recorders[step](
+                band.first, ramps.data[:, :, rows], ramps.groupdq[:, :, rows], ramps.pixeldq[rows]
+            )
+
+    def _search(self, band, ramps):
+        data, groupdq, _, gain, readnoise = ramps
+        with self._turns["jump"]:
+            since = self.stopwatch.now()
+            found = jump.detect_jumps(
+                data, groupdq, gain, readnoise, self.detection, band.inner, self.spared_planes
+            )
+            self.stopwatch.add("jump", since)
+        return found
+
+    def _fit(self, band, ramps):
+        with self._turns["ramp_fit"]:
+            since = self.stopwatch.now()
+            begun = int(np.count_nonzero((ramps.groupdq[:, 0] & SATURATED) == 0))
+            slopes = self.fitting.fit(band, ramps)
+            self._record_slopes("ramp_fit", band, slopes)
+            if self.rescales:
+                slopes = self.fitting.rescale(slopes, self.gain_factor)
+            self._record_slopes("gain_scale", band, slopes)
+            bad = int(np.count_nonzero(slopes.rate.dq & DO_NOT_USE))
+            self.stopwatch.add("ramp_fit", since)
+        return Outcome(jump.Found.none(self.exposure.shape), 0, bad, begun)
+
+    def _record_slopes(self, step, band, slopes):
+        if step in self.recorders:
+            self.recorders[step](band.first, *slopes)

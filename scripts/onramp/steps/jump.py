@@ -48,6 +48,23 @@ class Detection(NamedTuple):
         return 1 if self.flag_neighbours else 0
 
 
+class Found(NamedTuple):
+    """What a search has found in a band."""
+
+    jumps: int
+    """Samples, before their neighbours are flagged."""
+    touched: np.ndarray
+    """(nints, ngroups) int: pixels that clipping found to be jumps or not to be used."""
+
+    @classmethod
+    def none(cls, shape):
+        """Return the result of no search in (nints, ngroups, ...) samples."""
+        return cls(0, np.zeros(shape[:2], np.int64))
+
+    def __add__(self, other):
+        return Found(*(mine + theirs for mine, theirs in zip(self, other)))
+
+
 def plan(parameters, unusable, nframes, group_time, median_gain) -> Detection:
     """
     Choose the branch and put the thresholds in the units of the kernels.
@@ -116,11 +133,8 @@ def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes
 
     Returns
     -------
-    jumps : int
-        In the band's own rows, before neighbours are flagged.
-    touched : (nints, ngroups) int
-        Pixels of the band's own rows that clipping found to be jumps or not to be used; 0 in the
-        other branches.
+    Found
+        Of the band's own rows; `touched` is 0 in the branches that do not clip.
 
     Raises
     ------
@@ -158,4 +172,4 @@ def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes
         if thresholds.after_groups1 > 0 or thresholds.after_groups2 > 0:
             flag_after_jumps(data, groupdq, gain, thresholds)
     clear_bad(groupdq)
-    return count, touched
+    return Found(count, touched)

@@ -1,0 +1,89 @@
+"""Bands of detector rows: how high they are, how threads share them, and the time steps take."""
+
+import threading
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+BAND_BYTES = 12_000_000
+HEIGHTS = 8, 128  # smallest and largest band [rows]
+
+
+class Band(NamedTuple):
+    """Rows [first, last) and the rows around them that a step looks at."""
+
+    first: int
+    last: int
+    outer_first: int
+    outer_last: int
+
+    @property
+    def rows(self) -> slice:
+        """The band's own rows in the frame."""
+        return slice(self.first, self.last)
+
+    @property
+    def inner(self) -> slice:
+        """The band's own rows among those around it."""
+        return slice(self.first - self.outer_first, self.last - self.outer_first)
+
+
+def band_height(shape, threads=1, rows=None):
+    """
+    Return how many rows to take at once.
+
+    Parameters
+    ----------
+    shape : (int, int, int, int)
+        nints, ngroups, ny, nx.
+    threads : int
+        Bands in memory at the same time.
+    rows : int, optional
+        A given height.
+    """
+    nints, ngroups, ny, nx = shape
+    per_row = nints * ngroups * nx * (2 + 4 + 1) + nints * nx * 20
+    height = rows or int(np.clip(BAND_BYTES // per_row, *HEIGHTS))
+    return max(1, min(height, -(-ny // threads)))
+
+
+def split(ny, height, halo=0) -> list[Band]:
+    """Return the bands of a frame of `ny` rows, each with `halo` rows around it."""
+    return [
+        Band(first, min(first + height, ny), max(0, first - halo), min(ny, first + height + halo))
+        for first in range(0, ny, height)
+    ]
+
+
+def in_threads(work, bands, threads):
+    """Yield what `work` returns of each band, in order; cancel what is left if one fails."""
+    with ThreadPoolExecutor(threads) as pool:
+        tasks = [pool.submit(work, band) for band in bands]
+        try:
+            for task in tasks:
+                yield task.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class Stopwatch:
+    """Seconds spent in each step, over all threads."""
+
+    def __init__(self):
+        self.seconds = defaultdict(float)
+        self._lock = threading.Lock()
+
+    @staticmethod
+    def now():
+        """Return the time to measure from."""
+        return time.perf_counter()
+
+    def add(self, step, since):
+        """Add the time since `since` to a step; return the time now."""
+        now = time.perf_counter()
+        with self._lock:
+            self.seconds[step] += now - since
+        return now
