@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.flags import DO_NOT_USE
 from onramp.kernels import middle_ranks, sorting_network
 from onramp.steps.ramp_rows import fit_band
 
@@ -38,6 +39,32 @@ class Noise(NamedTuple):
     """Noise of one group [e-]."""
     dark_current: np.ndarray
     """Mean dark current [e-/s]."""
+
+
+class Rules(NamedTuple):
+    """What the fit does with odd ramps; all off is the reference."""
+
+    suppress_one_group: bool = False
+    """Give no slope to ramps with a single good group (never in effect if ngroups is 1)."""
+    trimmed: bool = False
+    """Leading groups were dropped (`kept_groups`): a jump in the first one left does not count."""
+    flag_all_jump_ramps: bool = False
+    """A ramp without a group to fit is NaN and DO_NOT_USE, not 0."""
+    reject_unflagged_nan: bool = False
+    """A sample that is NaN is DO_NOT_USE, not fitted as 0."""
+    keep_large_variances: bool = False
+    """Variances of 1e6 (DN/s)^2 and more are kept, with their slopes, and not made 0."""
+    flag_nan_rates: bool = False
+    """A slope that is NaN is DO_NOT_USE whatever the cause."""
+    convert_dark_current: bool = False
+    """The mean dark current adds to the Poisson variance in DN/s, not in e-/s."""
+
+    @classmethod
+    def of(cls, parameters, trimmed=False):
+        """Take the rules from the step's parameters."""
+        names = [name for name in cls._fields if name != "trimmed"]
+        chosen = {name: bool(getattr(parameters, name)) for name in names}
+        return cls(**chosen, trimmed=bool(trimmed))
 
 
 class Slopes(NamedTuple):
@@ -122,7 +149,51 @@ def slope_weights(ngroups):
     return weights
 
 
-def fit_slopes(data, groupdq, pixeldq, noise, timing, suppress_one_group, weights, zeroframe=None):
+def kept_groups(unusable):
+    """
+    Return which groups of a MIRI exposure are fitted: not those at its ends that nobody can use.
+
+    All leading groups are dropped that are DO_NOT_USE in every pixel and integration, and one
+    trailing one.
+
+    Parameters
+    ----------
+    unusable : (nints, ngroups) bool
+        Every pixel is DO_NOT_USE, with those `ignored_groups` excludes.
+
+    Returns
+    -------
+    slice or None
+        None if fewer than two groups are left, and there is nothing to fit. If it does not start
+        at 0, `Rules.trimmed` belongs to it. An only group is kept.
+    """
+    dead = np.asarray(unusable).all(axis=0)
+    if dead.size == 1:
+        return slice(0, 1)
+    if dead.all():
+        return None
+    first = int(np.argmin(dead))
+    last = dead.size - int(dead[-1])
+    return slice(first, last) if last - first >= 2 else None
+
+
+def model_of(noise, rules, ngroups):
+    """Return Noise and Rules as the kernels take them."""
+    if rules.convert_dark_current:
+        dark_current = np.zeros_like(noise.dark_current)
+        np.divide(noise.dark_current, noise.gain, out=dark_current, where=noise.gain > 0)
+        noise = noise._replace(dark_current=dark_current)
+    return noise, rules._replace(suppress_one_group=rules.suppress_one_group and ngroups > 1)
+
+
+def frames_of(zeroframe, rules):
+    """Return the first frames that the fit may use, or none of them."""
+    if zeroframe is None or rules.suppress_one_group:
+        return np.zeros((0, 1, 1), np.float32)
+    return zeroframe
+
+
+def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=None):
     """
     Fit the slopes of a band of rows.
 
@@ -134,8 +205,8 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, suppress_one_group, weight
     pixeldq : (ny, nx) uint32
     noise : Noise
     timing : Timing
-    suppress_one_group : bool
-        Give no slope to ramps with a single good group (never in effect if ngroups is 1).
+    rules : Rules
+        A bool stands for `suppress_one_group`, and all else off.
     weights : (6, ngroups + 1, ngroups) float64
         From `slope_weights`.
     zeroframe : (nints, ny, nx) float32, optional
@@ -156,15 +227,17 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, suppress_one_group, weight
             f"data {data.shape}, groupdq {groupdq.shape}, pixeldq {pixeldq.shape} and "
             f"gain {noise.gain.shape} do not belong to one band"
         )
+    rules = rules if isinstance(rules, Rules) else Rules(bool(rules))
+    noise, rules = model_of(noise, rules, ngroups)
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
-    suppress = bool(suppress_one_group) and ngroups > 1
-    has_zeroframe = zeroframe is not None and not suppress
-    frames = zeroframe if has_zeroframe else np.zeros((1, 1, 1), np.float32)
     ndiffs = ngroups - 1
     quick = 1 <= ndiffs <= LARGEST_NETWORK
     network = sorting_network(ndiffs, middle_ranks(ndiffs)) if quick else sorting_network(0)
     fit_band(
-        data, groupdq, pixeldq, noise, timing, weights, network, (quick, suppress, has_zeroframe),
-        frames, rate, rateints,
+        data, groupdq, pixeldq, noise, timing, weights, network, (quick, rules),
+        frames_of(zeroframe, rules), rate, rateints,
     )  # fmt: skip
+    if rules.flag_nan_rates:
+        for slopes in (rate, rateints):
+            slopes.dq[np.isnan(slopes.sci)] |= np.uint32(DO_NOT_USE)
     return rate, rateints

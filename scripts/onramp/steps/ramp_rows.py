@@ -4,7 +4,7 @@ import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
 from onramp.kernels import kernel, sort_columns
-from onramp.steps.ramp_segments import fit_pixel, load_pixel
+from onramp.steps.ramp_pixel import Band, fit_pixels, pixel_work
 from onramp.steps.ramp_sums import (
     combine_integrations,
     combine_segments,
@@ -79,7 +79,7 @@ def _slope_row(data, i, y, noise, timing, weights, classes, slope):
 
 
 @kernel
-def _fit_good_row(data, y, noise, timing, weights, network, work, good, total, rateints):
+def _fit_good_row(data, y, noise, timing, weights, network, work, good, total, rateints, keep):
     """Fit the unbroken ramps of a row; `total` gathers the sums over integrations (3, nx)."""
     nints, ngroups, _, nx = data.shape
     block, median, slope, classes = work
@@ -99,7 +99,7 @@ def _fit_good_row(data, y, noise, timing, weights, network, work, good, total, r
             )
             weight_p = 1.0 / var_p if var_p > 0.0 else 0.0
             sums = slope[x] / var_r, weight_p, 1.0 / var_r
-            fitted = combine_segments(sums[0], sums[1], sums[2], 1.0 / (var_p + var_r))
+            fitted = combine_segments(sums[0], sums[1], sums[2], 1.0 / (var_p + var_r), keep)
             store(rateints, i, y, x, fitted)
             for n in range(3):
                 total[n, x] += sums[n]
@@ -109,9 +109,10 @@ def _fit_good_row(data, y, noise, timing, weights, network, work, good, total, r
 def fit_band(
     data, groupdq, pixeldq, noise, timing, weights, network, options, frames, rate, rateints
 ):
-    """Fit a band; `options`: rows at a time, suppress one-group ramps, zero frames are there."""
+    """Fit a band; `options`: rows at a time, and the Rules; `frames` is empty without ZEROFRAME."""
     nints, ngroups, ny, nx = data.shape
-    quick = options[0]
+    quick, rules = options
+    keep = rules.keep_large_variances
     good = np.zeros(nx, np.bool_)
     total = np.empty((3, nx))
     row_work = (
@@ -120,26 +121,18 @@ def fit_band(
         np.empty(nx),
         np.empty(nx, np.int64),
     )
-    ramps = np.empty((nints, ngroups))
-    flags = np.empty((nints, ngroups), np.int64)
-    zeroth = np.empty(nints, np.int64)
-    work = ramps, flags, zeroth, np.empty(ngroups), np.empty((ngroups, 2), np.int64)
+    band = Band(data, groupdq, pixeldq, noise, frames)
+    work = pixel_work(nints, ngroups)
     for y in range(ny):
         if quick:
             _good_row(data, groupdq, pixeldq, noise, y, good)
-            _fit_good_row(data, y, noise, timing, weights, network, row_work, good, total, rateints)
+            _fit_good_row(
+                data, y, noise, timing, weights, network, row_work, good, total, rateints, keep
+            )
         for x in range(nx):
             if good[x]:
                 rate.dq[y, x] = pixeldq[y, x]
                 rateints.dq[:, y, x] = pixeldq[y, x]
-                store_mean(rate, y, x, combine_integrations(total[:, x]))
-                continue
-            load_pixel(data, groupdq, frames, y, x, options, ramps, flags, zeroth)
-            pixel = (
-                pixeldq[y, x],
-                np.float64(noise.gain[y, x]),
-                np.float64(noise.readnoise[y, x]),
-                np.float64(noise.dark_current[y, x]),
-                frames,
-            )
-            fit_pixel(pixel, work, timing, weights, y, x, rate, rateints)
+                sums = total[0, x], total[1, x], total[2, x]
+                store_mean(rate, y, x, combine_integrations(sums, keep))
+        fit_pixels(band, y, good, (timing, weights, rules), work, rate, rateints)

@@ -24,35 +24,35 @@ def segment_variances(rate, dark_current, gain, readnoise, length, time):
 
 
 @kernel
-def combine_segments(slope_sum, weight_poisson, weight_rnoise, weight_total):
-    """Return one integration's slope, error and variances from its segments' sums."""
+def combine_segments(slope_sum, weight_poisson, weight_rnoise, weight_total, keep):
+    """Return one integration's slope, error and variances; `keep` those too large as well."""
     var_poisson = 1.0 / weight_poisson if weight_poisson > 0.0 else 0.0
-    if var_poisson >= LARGE_VARIANCE:
+    if var_poisson >= LARGE_VARIANCE and not keep:
         var_poisson = 0.0
     var_rnoise = 1.0 / weight_rnoise
-    if var_rnoise >= LARGE_VARIANCE:
+    if var_rnoise >= LARGE_VARIANCE and not keep:
         var_rnoise = 0.0
     variance = 1.0 / weight_total
-    err = 0.0 if variance > LARGE_VARIANCE else np.sqrt(variance)
+    err = 0.0 if variance > LARGE_VARIANCE and not keep else np.sqrt(variance)
     return slope_sum * var_rnoise, err, var_poisson, var_rnoise
 
 
 @kernel
-def invert(weight):
-    """Return a variance from its inverse; zero if it is too large to mean anything."""
+def invert(weight, keep):
+    """Return a variance from its inverse; zero if it is too large, unless to `keep`."""
     if not weight > 0.0:
         return weight
     variance = 1.0 / weight
-    return 0.0 if variance >= LARGE_VARIANCE else variance
+    return 0.0 if variance >= LARGE_VARIANCE and not keep else variance
 
 
 @kernel
-def combine_integrations(total):
+def combine_integrations(total, keep):
     """Return the mean slope, its error and variances from sums of inverse variances."""
-    var_poisson = invert(total[1])
+    var_poisson = invert(total[1], keep)
     if var_poisson < 0.0:
         var_poisson = 0.0
-    var_rnoise = invert(total[2])
+    var_rnoise = invert(total[2], keep)
     slope = total[0] * var_rnoise
     return slope, np.sqrt(var_poisson + var_rnoise), var_poisson, var_rnoise
 
