@@ -4,6 +4,7 @@ Fixsen et al. (2000, PASP 112, 1350), with the reference pipeline's weights by s
 class and its variances ("Ramp Fitting, Description: OLS").
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -122,6 +123,31 @@ def ignored_groups(firstgroup, lastgroup, ngroups):
     return (groups < first) | (groups > last)
 
 
+@functools.cache
+def line_weights(ngroups):
+    """
+    Return the relative weights of a segment's samples in the fit of a line.
+
+    Parameters
+    ----------
+    ngroups : int
+        Length of the longest segment.
+
+    Returns
+    -------
+    (6, ngroups + 1, ngroups) float64
+        By signal-to-noise class and segment length (3 or more). The power is taken in single
+        precision, as in the reference. To be read, not changed.
+    """
+    weights = np.zeros((len(POWERS), ngroups + 1, ngroups))
+    for length in range(3, ngroups + 1):
+        middle = (length - 1) / 2.0
+        distance = np.abs((np.arange(length) - middle) * (1.0 / middle)).astype(np.float32)
+        for p, power in enumerate(POWERS):
+            weights[p, length, :length] = np.power(distance, np.float32(power))
+    return weights
+
+
 def slope_weights(ngroups):
     """
     Return the weights that turn a segment's samples into its slope.
@@ -135,15 +161,13 @@ def slope_weights(ngroups):
     -------
     (6, ngroups + 1, ngroups) float64
         By signal-to-noise class and segment length (3 or more): the slope per group is the sum of
-        weight times sample. The power is taken in single precision, as in the reference.
+        weight times sample.
     """
     weights = np.zeros((len(POWERS), ngroups + 1, ngroups))
     for length in range(3, ngroups + 1):
-        middle = (length - 1) / 2.0
         x = np.arange(length, dtype=np.float64)
-        distance = np.abs((x - middle) * (1.0 / middle)).astype(np.float32)
-        for p, power in enumerate(POWERS):
-            w = np.power(distance, np.float32(power)).astype(np.float64)
+        for p in range(len(POWERS)):
+            w = line_weights(ngroups)[p, length, :length]
             sumw, sumx, sumxx = w.sum(), (w * x).sum(), (w * x * x).sum()
             weights[p, length, :length] = w * (sumw * x - sumx) / (sumw * sumxx - sumx * sumx)
     return weights
@@ -177,13 +201,18 @@ def kept_groups(unusable):
     return slice(first, last) if last - first >= 2 else None
 
 
-def model_of(noise, rules, ngroups):
-    """Return Noise and Rules as the kernels take them."""
-    if rules.convert_dark_current:
-        dark_current = np.zeros_like(noise.dark_current)
-        np.divide(noise.dark_current, noise.gain, out=dark_current, where=noise.gain > 0)
-        noise = noise._replace(dark_current=dark_current)
-    return noise, rules._replace(suppress_one_group=rules.suppress_one_group and ngroups > 1)
+def in_rates(noise, rules):
+    """Return the Noise with its dark current as the rules want it added to rates."""
+    if not rules.convert_dark_current:
+        return noise
+    dark_current = np.zeros_like(noise.dark_current)
+    np.divide(noise.dark_current, noise.gain, out=dark_current, where=noise.gain > 0)
+    return noise._replace(dark_current=dark_current)
+
+
+def effective(rules, ngroups):
+    """Return the Rules as they apply to ramps of so many groups."""
+    return rules._replace(suppress_one_group=rules.suppress_one_group and ngroups > 1)
 
 
 def frames_of(zeroframe, rules):
@@ -228,7 +257,7 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=
             f"gain {noise.gain.shape} do not belong to one band"
         )
     rules = rules if isinstance(rules, Rules) else Rules(bool(rules))
-    noise, rules = model_of(noise, rules, ngroups)
+    noise, rules = in_rates(noise, rules), effective(rules, ngroups)
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
     ndiffs = ngroups - 1
     quick = 1 <= ndiffs <= LARGEST_NETWORK

@@ -124,10 +124,12 @@ def load_pixel(band, y, x, rules, work):
 def fit_pixels(band, y, good, model, work, rate, rateints):
     """Fit the pixels of a row that are not `good`; `model`: Timing, weights and Rules."""
     data, groupdq, pixeldq, noise, frames = band
+    _, _, rules = model
+    ramps, flags, counts, _, _, _ = work
     for x in range(good.size):
         if good[x]:
             continue
-        load_pixel((data, groupdq, frames), y, x, model[2], (work.ramps, work.flags, work.counts))
+        load_pixel((data, groupdq, frames), y, x, rules, (ramps, flags, counts))
         constants = (
             np.int64(pixeldq[y, x]),
             np.float64(noise.gain[y, x]),
