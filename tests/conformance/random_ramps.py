@@ -17,7 +17,8 @@ def random_case(seed):
     -------
     dict of str to array
         data (nints, ngroups, ny, nx) [DN], groupdq, pixeldq, gain [e-/DN], readnoise [DN], dark
-        [e-/s], zeroframe (nints, ny, nx) [DN] in some; settings are arrays without axes.
+        [e-/s], zeroframe (nints, ny, nx) [DN] in some; settings are arrays without axes, and
+        firstgroup and lastgroup are there in some.
     """
     rng = np.random.default_rng(seed)
     nints = int(rng.choice([1, 1, 2, 3, 7, 25, 100, 101]))
@@ -39,7 +40,8 @@ def random_case(seed):
         zeroframe = rng.uniform(10, 100, (nints, *frame))
         zeroframe[rng.random(zeroframe.shape) < 0.3] = 0
         case["zeroframe"] = zeroframe.astype(np.float32)
-    return case | {name: np.array(value) for name, value in _settings(rng).items()}
+    settings = _settings(rng) | _mark_groups(np.random.default_rng([seed, 1]), case["groupdq"])
+    return case | {name: np.array(value) for name, value in settings.items()}
 
 
 def _signal(rng, shape, readnoise):
@@ -67,6 +69,29 @@ def _flags(rng, shape):
     if rng.random() < 0.1 and ngroups > 2:
         groupdq[rng.integers(nints), rng.integers(ngroups)] |= 1
     return groupdq
+
+
+def _mark_groups(rng, groupdq):
+    """Flag lost charge and whole groups, as earlier steps do; return the settings about groups."""
+    ngroups = groupdq.shape[1]
+    if rng.random() < 0.3:
+        bits = rng.choice([129, 129, 129, 128, 132, 131], groupdq.shape)
+        lost = _some(rng, groupdq.shape, rng.choice([0.01, 0.1, 0.4]), bits)
+        groupdq |= lost.astype(np.uint8)
+    miri = rng.random() < 0.3
+    if miri:
+        first, last = rng.choice([0, 0, 1, 1, 2, 3], 2)
+        groupdq[:, :first] |= 1
+        groupdq[:, ngroups - last :] |= 1
+    settings = {
+        "miri": miri,
+        "groupgap": int(rng.choice([0, 0, 2])),
+        "drop_frames": int(rng.choice([0, 0, 3])),
+    }
+    for name in "firstgroup", "lastgroup":
+        if rng.random() < 0.15:
+            settings[name] = int(rng.integers(-2, ngroups + 3))
+    return settings
 
 
 def _some(rng, shape, fraction, values):

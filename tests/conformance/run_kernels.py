@@ -55,7 +55,8 @@ def detect_jumps(case, settings):
 
 
 def fit_ramps(case, settings):
-    """Return the slopes, those of the exposure as rate_*, of the integrations as rateints_*."""
+    """Return the slopes of the exposure as rate_*, of the integrations as rateints_*, fitopt_*."""
+    from jwst.ramp_fitting.ramp_fit_step import set_groupdq
     from stcal.ramp_fitting.ramp_fit import ramp_fit_data
     from stcal.ramp_fitting.ramp_fit_class import RampData
     from stdatamodels.jwst.datamodels import dqflags
@@ -63,21 +64,29 @@ def fit_ramps(case, settings):
     ramp = RampData()
     ramp.algorithm = "OLS_C"
     zeroframe = case["zeroframe"].copy() if "zeroframe" in case else None
+    groupdq = case["groupdq"].copy()
+    limits = settings.get("firstgroup"), settings.get("lastgroup")
+    if limits != (None, None):
+        set_groupdq(*limits, groupdq.shape[1], groupdq, dqflags.group)
+    lost = (groupdq & dqflags.group["CHARGELOSS"]).any()
     ramp.set_arrays(
-        case["data"].copy(), case["groupdq"].copy(), case["pixeldq"].copy(), case["dark"].copy(),
-        zeroframe=zeroframe,
+        case["data"].copy(), groupdq, case["pixeldq"].copy(), case["dark"].copy(),
+        orig_gdq=groupdq.copy() if lost else None, zeroframe=zeroframe,
     )  # fmt: skip
     times = settings["frame_time"], settings["group_time"]
-    ramp.set_meta("NIRCAM", *times, 0, settings["nframes"], 0)
+    ramp.set_meta(
+        "MIRI" if settings["miri"] else "NIRCAM", *times, settings["groupgap"],
+        settings["nframes"], settings["drop_frames"],
+    )  # fmt: skip
     ramp.set_dqflags(dqflags.pixel)
     ramp.start_row, ramp.num_rows = 0, case["data"].shape[2]
     ramp.suppress_one_group_ramps = settings["suppress_one_group"] and case["data"].shape[1] > 1
     noise = case["readnoise"].copy(), case["gain"].copy()
-    rate, rateints, _ = ramp_fit_data(ramp, False, *noise, "OLS_C", "optimal", "none")
-    if rate is None:
+    fitted = ramp_fit_data(ramp, True, *noise, "OLS_C", "optimal", "none")
+    if fitted[0] is None:
         return {}
-    products = {"rate": rate, "rateints": rateints}
-    return {f"{name}_{k}": v for name, values in products.items() for k, v in values.items()}
+    products = zip(("rate", "rateints", "fitopt"), fitted)
+    return {f"{name}_{k}": v for name, values in products for k, v in values.items()}
 
 
 if __name__ == "__main__":

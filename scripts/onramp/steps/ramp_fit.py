@@ -48,7 +48,7 @@ class Rules(NamedTuple):
     suppress_one_group: bool = False
     """Give no slope to ramps with a single good group (never in effect if ngroups is 1)."""
     trimmed: bool = False
-    """Leading groups were dropped (`kept_groups`): a jump in the first one left does not count."""
+    """Leading groups were dropped: a jump in the first one left does not count."""
     flag_all_jump_ramps: bool = False
     """A ramp without a group to fit is NaN and DO_NOT_USE, not 0."""
     reject_unflagged_nan: bool = False
@@ -171,34 +171,6 @@ def slope_weights(ngroups):
             sumw, sumx, sumxx = w.sum(), (w * x).sum(), (w * x * x).sum()
             weights[p, length, :length] = w * (sumw * x - sumx) / (sumw * sumxx - sumx * sumx)
     return weights
-
-
-def kept_groups(unusable):
-    """
-    Return which groups of a MIRI exposure are fitted: not those at its ends that nobody can use.
-
-    All leading groups are dropped that are DO_NOT_USE in every pixel and integration, and one
-    trailing one.
-
-    Parameters
-    ----------
-    unusable : (nints, ngroups) bool
-        Every pixel is DO_NOT_USE, with those `ignored_groups` excludes.
-
-    Returns
-    -------
-    slice or None
-        None if fewer than two groups are left, and there is nothing to fit. If it does not start
-        at 0, `Rules.trimmed` belongs to it. An only group is kept.
-    """
-    dead = np.asarray(unusable).all(axis=0)
-    if dead.size == 1:
-        return slice(0, 1)
-    if dead.all():
-        return None
-    first = int(np.argmin(dead))
-    last = dead.size - int(dead[-1])
-    return slice(first, last) if last - first >= 2 else None
 
 
 def in_rates(noise, rules):
