@@ -1,0 +1,319 @@
+"""
+How many jumps there are, where, when and how large: counts that bands of rows add up to.
+
+Most samples flagged at 4 sigma in a short ramp are noise. Events are therefore clusters of clear
+jumps, those well above the noise of their difference. Clusters are counted by the Euler
+characteristic, to which each pixel contributes by what it adds to those before it, so that no
+cluster is ever followed from band to band (Gray 1971, IEEE Trans. Comput. C-20, 551).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from onramp.flags import JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL
+from onramp.kernels import kernel, median_in_place
+from onramp.steps.differences import BAD
+
+HALO = 1
+"""Rows around a band that its census depends on."""
+CLEAR = 10.0  # sigma, as for the jumps whose neighbours are flagged
+SIZE_EDGES = 10.0 ** np.linspace(1.0, 5.5, 19)
+"""Edges of the bins of sizes [e-]; there is one more bin below and one above."""
+WORD = 8  # flags looked at together
+BLIND = np.uint32(REFERENCE_PIXEL | NO_GAIN_VALUE)
+FLAGS = np.uint64(int.from_bytes([BAD | JUMP_DET] * WORD))
+SEARCHED, FLAGGED, CLEARLY, EVENTS = range(4)
+JUMP_SIZES, EVENT_SIZES = range(2)
+
+
+class JumpCensus(NamedTuple):
+    """
+    Counts of samples and events; those of bands can be added in any order.
+
+    The first axis of `by_group` and `by_amplifier` is SEARCHED, usable differences; FLAGGED, those
+    with JUMP_DET; CLEARLY, those of them that stand clear of the noise; EVENTS, clusters of these.
+    """
+
+    by_group: np.ndarray
+    """(4, ngroups) int64, integrations summed; a difference belongs to its later group."""
+    by_amplifier: np.ndarray
+    """(4, noutputs) int64"""
+    sizes: np.ndarray
+    """(2, nbins) int64: JUMP_SIZES, excess of flagged samples; EVENT_SIZES, charge of events."""
+
+    @classmethod
+    def empty(cls, ngroups, noutputs):
+        """Return the census of no pixel at all."""
+        shapes = (4, ngroups), (4, noutputs), (2, SIZE_EDGES.size + 1)
+        return cls(*(np.zeros(shape, np.int64) for shape in shapes))
+
+    def __add__(self, other):
+        """Return the census of two bands together."""
+        return JumpCensus(*(mine + theirs for mine, theirs in zip(self, other)))
+
+
+class _Samples(NamedTuple):
+    """The samples of a band, and their flags eight at a time."""
+
+    data: np.ndarray
+    groupdq: np.ndarray
+    words: np.ndarray
+
+
+class _Pixels(NamedTuple):
+    """The pixels of a band, which of them can be searched, and their amplifiers."""
+
+    dq: np.ndarray
+    gain: np.ndarray
+    variance: np.ndarray
+    known: np.ndarray
+    columns: np.ndarray
+    rows: np.ndarray
+
+
+def take_census(data, groupdq, pixeldq, gain, variance, nframes, outputs, inner):
+    """
+    Count the jumps of a band of rows; to be called before their neighbours are flagged.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, ny, nx) float32
+        Linearised signal [DN].
+    groupdq : (nints, ngroups, ny, nx) uint8
+        Data quality with JUMP_DET; left as it is.
+    pixeldq : (ny, nx) uint32
+        Reference pixels and those without a gain are left out.
+    gain : (ny, nx) float32
+        [e-/DN]
+    variance : (ny, nx) float32
+        Of the read noise of a difference of single frames [e-^2].
+    nframes : int
+        Frames averaged into a group. If there are several, a hit may fall among them and show in
+        two differences: clusters are then connected in time as well.
+    outputs : onramp.steps.outputs.Outputs
+        Of the same rows.
+    inner : slice
+        The rows that belong to the band; `HALO` rows around them, where the frame has them, are
+        looked at but not counted.
+
+    Returns
+    -------
+    JumpCensus
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ; the message names both.
+    """
+    ny, nx = data.shape[2:]
+    planes = gain.shape, variance.shape, pixeldq.shape
+    if data.shape != groupdq.shape or set(planes) != {(ny, nx)}:
+        raise ValueError(
+            f"data {data.shape}, groupdq {groupdq.shape} and gain, variance and pixeldq "
+            f"{planes} do not belong to one band"
+        )
+    if (outputs.rows.size, outputs.columns.size) != (ny, nx):
+        raise ValueError(
+            f"outputs of {outputs.rows.size} rows and {outputs.columns.size} columns, data {ny, nx}"
+        )
+    first, last, _ = inner.indices(ny)
+    census = JumpCensus.empty(data.shape[1], outputs.number)
+    flags = np.pad(groupdq, ((0, 0), (0, 0), (0, 0), (0, -nx % WORD))) if nx % WORD else groupdq
+    samples = _Samples(data, groupdq, np.ascontiguousarray(flags).view(np.uint64))
+    known = np.empty((ny, nx), np.bool_)
+    pixels = _Pixels(pixeldq, gain, variance, known, outputs.columns, outputs.rows)
+    nints, ngroups = data.shape[:2]
+    _count_pixels(pixels, first, last, census.by_amplifier[SEARCHED])
+    census.by_group[SEARCHED, 1:] = nints * census.by_amplifier[SEARCHED].sum()
+    census.by_amplifier[SEARCHED] *= nints * (ngroups - 1)
+    _count(samples, pixels, nframes, first, last, census)
+    return census
+
+
+@kernel
+def _count_pixels(pixels, first, last, by_amplifier):
+    """Find the pixels that can be searched, and count the band's own."""
+    ny, nx = pixels.known.shape
+    counts = np.zeros(nx, np.int32)
+    for y in range(ny):
+        for x in range(nx):
+            seen = (pixels.dq[y, x] & BLIND) == 0
+            known = seen & (pixels.gain[y, x] > 0) & (pixels.variance[y, x] >= 0)
+            pixels.known[y, x] = known
+            counts[x] += known
+        if not first <= y < last or y + 1 == last or pixels.rows[y + 1] != pixels.rows[y]:
+            for x in range(nx):
+                if first <= y < last:
+                    by_amplifier[pixels.columns[x] + pixels.rows[y]] += counts[x]
+                counts[x] = 0
+
+
+@kernel
+def _excess(samples, gain, ramp, group, values):
+    """Return the excess [e-] of a difference over the median of the clean ones, and that."""
+    data, groupdq, _ = samples
+    integration, y, x = ramp
+    count = np.int64(0)
+    found = np.float32(np.nan)
+    for g in range(1, data.shape[1]):
+        flags = groupdq[integration, g, y, x]
+        if (flags | groupdq[integration, g - 1, y, x]) & BAD:
+            continue
+        diff = data[integration, g, y, x] * gain - data[integration, g - 1, y, x] * gain
+        if g == group:
+            found = diff
+        elif not flags & JUMP_DET and not np.isnan(diff):
+            values[count] = diff
+            count += 1
+    median = median_in_place(values, count)
+    return found - median, median
+
+
+@kernel
+def _bin(size):
+    """Return the bin of a size [e-]."""
+    n = 0
+    while n < SIZE_EDGES.size and size >= SIZE_EDGES[n]:
+        n += 1
+    return n
+
+
+@kernel
+def _begins(north_west, north, north_east, west):
+    """
+    Return by how much a pixel changes the Euler characteristic of the pixels before it.
+
+    1 if it touches none, 0 if it joins one cluster, -1 if it joins two: corners, less edges, plus
+    faces that no earlier pixel has.
+    """
+    if north:
+        return 0
+    return 1 - (north_west | west) - north_east
+
+
+@kernel
+def _new_events(clear, stride, place, back):
+    """
+    Return how many events begin with a pixel, given all pixels before it.
+
+    Those that its group has in common with the one before (`back` leads there; 0: there is none)
+    have been counted already.
+    """
+    north = place - stride
+    begun = _begins(clear[north - 1] > 0, clear[north] > 0, clear[north + 1] > 0,
+                    clear[place - 1] > 0)  # fmt: skip
+    if back != 0 and clear[place + back] > 0:
+        begun -= _begins(
+            clear[north - 1] > 0 and clear[north - 1 + back] > 0,
+            clear[north] > 0 and clear[north + back] > 0,
+            clear[north + 1] > 0 and clear[north + 1 + back] > 0,
+            clear[place - 1] > 0 and clear[place - 1 + back] > 0,
+        )
+    return begun
+
+
+@kernel
+def _charge(clear, stride, place, back):
+    """Return the charge [e-] around the first of an event's largest pixels, 0 elsewhere."""
+    total = np.float32(0.0)
+    if back != 0 and clear[place + back] > 0:
+        return total
+    for north in (place - stride, place, place + stride):
+        for other in range(north - 1, north + 2):
+            if clear[other] > clear[place] or (clear[other] == clear[place] and other < place):
+                return np.float32(0.0)
+            total += clear[other]
+    return total
+
+
+@kernel
+def _find_flagged(samples, pixels, integration, group, plane, places):
+    """
+    Find a plane's jumps among the pixels that can be searched.
+
+    Fills a row of `places` with their positions in a plane that has a border of one pixel, then,
+    from the end, with those of differences that are not usable. Returns how many there are of each.
+    """
+    _, groupdq, words = samples
+    ny, nx = pixels.known.shape
+    found = 0
+    lost = 0
+    for y in range(ny):
+        for n in range(words.shape[3]):
+            if not (words[integration, group, y, n] | words[integration, group - 1, y, n]) & FLAGS:
+                continue
+            for x in range(n * WORD, min(n * WORD + WORD, nx)):
+                flags = groupdq[integration, group, y, x]
+                if not pixels.known[y, x]:
+                    continue
+                if (flags | groupdq[integration, group - 1, y, x]) & BAD:
+                    lost += 1
+                    places[plane, ny * nx - lost] = (y + 1) * (nx + 2) + x + 1
+                elif flags & JUMP_DET:
+                    places[plane, found] = (y + 1) * (nx + 2) + x + 1
+                    found += 1
+    return found, lost
+
+
+@kernel
+def _count_clear(clear, stride, place, back, group, lane, census):
+    """Count a clear jump, and the events that begin with it or have their charge around it."""
+    by_group, by_amplifier, sizes = census
+    events = _new_events(clear, stride, place, back)
+    by_group[CLEARLY, group] += 1
+    by_amplifier[CLEARLY, lane] += 1
+    by_group[EVENTS, group] += events
+    by_amplifier[EVENTS, lane] += events
+    charge = _charge(clear, stride, place, back)
+    if charge > 0:
+        sizes[EVENT_SIZES, _bin(charge)] += 1
+
+
+@kernel
+def _count(samples, pixels, nframes, first, last, census):
+    """
+    Count a band's differences, jumps and events, plane by plane.
+
+    The excess of clear jumps is laid out in a plane that has a border of one pixel; where groups
+    are averaged, a second one holds the group before.
+    """
+    by_group, by_amplifier, sizes = census
+    nints, ngroups, ny, nx = samples.data.shape
+    planes = 2 if nframes > 1 else 1
+    stride = nx + 2
+    size = (ny + 2) * stride
+    clear = np.zeros(planes * size, np.float32)
+    places = np.empty((planes, ny * nx), np.int32)
+    found = np.zeros(planes, np.int64)
+    values = np.empty(ngroups, np.float32)
+    for i in range(nints):
+        for g in range(1, ngroups):
+            plane = g % planes
+            for old in range(planes):
+                if old == plane or g == 1:
+                    for n in range(found[old]):
+                        clear[old * size + places[old, n]] = 0
+                    found[old] = 0
+            found[plane], lost = _find_flagged(samples, pixels, i, g, plane, places)
+            for n in range(ny * nx - lost, ny * nx):
+                y, x = places[plane, n] // stride - 1, places[plane, n] % stride - 1
+                if first <= y < last:
+                    by_group[SEARCHED, g] -= 1
+                    by_amplifier[SEARCHED, pixels.columns[x] + pixels.rows[y]] -= 1
+            for n in range(found[plane]):
+                y, x = places[plane, n] // stride - 1, places[plane, n] % stride - 1
+                excess, median = _excess(samples, pixels.gain[y, x], (i, y, x), g, values)
+                if excess > CLEAR * np.sqrt(np.abs(median) + pixels.variance[y, x] / nframes):
+                    clear[plane * size + places[plane, n]] = excess
+                if first <= y < last:
+                    by_group[FLAGGED, g] += 1
+                    by_amplifier[FLAGGED, pixels.columns[x] + pixels.rows[y]] += 1
+                    sizes[JUMP_SIZES, _bin(excess)] += 1
+            back = (planes - 1) * (1 - 2 * plane) * size
+            for n in range(found[plane]):
+                place = plane * size + places[plane, n]
+                y, x = places[plane, n] // stride - 1, places[plane, n] % stride - 1
+                if clear[place] > 0 and first <= y < last:
+                    lane = pixels.columns[x] + pixels.rows[y]
+                    _count_clear(clear, stride, place, back, g, lane, census)
