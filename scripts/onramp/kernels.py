@@ -74,6 +74,39 @@ def sort_columns(block, network):
 
 
 @kernel
+def _order(low, high):
+    """Put the smaller of two values first, for each column."""
+    for x in range(low.size):
+        a = low[x]
+        b = high[x]
+        low[x] = min(a, b)
+        high[x] = max(a, b)
+
+
+@kernel
+def sort_all_columns(block):
+    """
+    Sort the values of each column in place, all columns at once (Batcher's odd-even merge sort).
+
+    Parameters
+    ----------
+    block : (nvalues, ncolumns) float32
+        Without NaN.
+    """
+    size = block.shape[0]
+    p = 1
+    while p < size:
+        k = p
+        while k >= 1:
+            for start in range(k % p, size - k, 2 * k):
+                for low in range(start, min(start + k, size - k)):
+                    if low // (2 * p) == (low + k) // (2 * p):
+                        _order(block[low], block[low + k])
+            k //= 2
+        p *= 2
+
+
+@kernel
 def _select(values, count, rank):
     """Reorder the first `count` values so that the one of `rank` is in its place (Hoare)."""
     low = 0

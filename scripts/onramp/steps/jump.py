@@ -9,13 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, JUMP_DET
-from onramp.kernels import sorting_network
 from onramp.steps.jump_clipping import clip_band
 from onramp.steps.jump_growth import clear_bad, flag_after_jumps, flag_neighbours
-from onramp.steps.two_point import detect_band, screened_ranks
+from onramp.steps.two_point import detect_band
 
 ITERATIVE, SINGLE_PASS, SIGMA_CLIP, TOO_FEW_GROUPS = range(4)
-LARGEST_NETWORK = 128  # differences; beyond it every pixel takes the exact path
 MINIMUM_GROUPS = 3
 
 
@@ -151,14 +149,8 @@ def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes
     if detection.branch == SIGMA_CLIP:
         clip_band(data, groupdq, gain, thresholds.rejection, detection.across_integrations)
     elif detection.branch != TOO_FEW_GROUPS:
-        ndiffs = data.shape[0] * (data.shape[1] - 1)
         iterative = detection.branch == ITERATIVE
-        network = sorting_network(0)
-        if ndiffs <= LARGEST_NETWORK:
-            network = sorting_network(ndiffs, screened_ranks(ndiffs, iterative))
-        detect_band(
-            data, groupdq, gain, variance, network, iterative, detection.nframes, thresholds
-        )
+        detect_band(data, groupdq, gain, variance, iterative, detection.nframes, thresholds)
     touched = np.zeros(data.shape[:2], np.int64)
     if detection.branch == SIGMA_CLIP:
         touched += np.count_nonzero(groupdq[:, :, inner] & (JUMP_DET | DO_NOT_USE), axis=(2, 3))

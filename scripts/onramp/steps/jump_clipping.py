@@ -3,60 +3,116 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import kernel, median_in_place
-from onramp.steps.two_point import gather
+from onramp.kernels import kernel, sort_all_columns
+from onramp.steps.differences import BLOCK_VALUES, load_columns
 
 CLIP_PASSES = 5
 
 
 @kernel
-def _clip_bounds(values, count, threshold):
-    """Return the bounds of the clipped median and standard deviation; `values` is used up."""
-    lower = np.nan
-    upper = np.nan
+def _sort_finite(diffs, first, stride, block):
+    """Sort the finite differences of one group of each column, infinity after them."""
+    for n in range(block.shape[0]):
+        source, target = diffs[first + n * stride], block[n]
+        for x in range(target.size):
+            finite = np.abs(source[x]) < np.inf
+            target[x] = source[x] if finite else np.float32(np.inf)
+    sort_all_columns(block)
+
+
+@kernel
+def _moments(block, lower, upper, below, count, spread):
+    """Fill the number of values below `lower`, and number and deviation of those up to `upper`."""
+    mean = np.zeros(count.size)
+    below[:] = 0
+    count[:] = 0
+    spread[:] = 0.0
+    for n in range(block.shape[0]):
+        values = block[n]
+        for x in range(count.size):
+            value = np.float64(values[x])
+            inside = (value >= lower[x]) & (value <= upper[x])
+            below[x] += value < lower[x]
+            count[x] += inside
+            mean[x] += value if inside else 0.0
+    for x in range(count.size):
+        mean[x] /= count[x]
+    for n in range(block.shape[0]):
+        values = block[n]
+        for x in range(count.size):
+            value = np.float64(values[x])
+            inside = (value >= lower[x]) & (value <= upper[x])
+            spread[x] += (value - mean[x]) ** 2 if inside else 0.0
+    for x in range(count.size):
+        spread[x] = np.sqrt(spread[x] / count[x])
+
+
+@kernel
+def _clip(block, threshold, bounds, work):
+    """Fill `bounds` with the clipped median less and plus `threshold` standard deviations."""
+    below, count, spread = work
+    lower, upper = bounds
+    lower[:] = -np.inf
+    upper[:] = np.finfo(np.float32).max
     for _ in range(CLIP_PASSES):
-        if count == 0:
-            return np.nan, np.nan
-        mean = 0.0
-        for n in range(count):
-            mean += values[n]
-        mean /= count
-        spread = 0.0
-        for n in range(count):
-            spread += (values[n] - mean) ** 2
-        spread = np.sqrt(spread / count)
-        centre = median_in_place(values, count)
-        lower = centre - threshold * spread
-        upper = centre + threshold * spread
-        kept = 0
-        for n in range(count):
-            if lower <= values[n] <= upper:
-                values[kept] = values[n]
-                kept += 1
-        if kept == count:
+        before = count.copy()
+        _moments(block, lower, upper, below, count, spread)
+        for x in range(count.size):
+            if count[x] == 0:
+                lower[x] = np.nan
+                upper[x] = np.nan
+                continue
+            low = block[below[x] + (count[x] - 1) // 2, x]
+            high = block[below[x] + count[x] // 2, x]
+            centre = (np.float64(low) + np.float64(high)) / 2.0
+            lower[x] = centre - threshold * spread[x]
+            upper[x] = centre + threshold * spread[x]
+        if np.array_equal(before, count):
             break
-        count = kept
-    return lower, upper
+
+
+@kernel
+def _flag_outside(diffs, first, stride, bounds, groupdq, y, left):
+    """Flag the differences of a group of each column that are beyond the bounds."""
+    steps = groupdq.shape[1] - 1
+    lower, upper = bounds
+    for n in range(first, diffs.shape[0], stride):
+        values = diffs[n]
+        flags = groupdq[n // steps, n % steps + 1, y, left : left + values.size]
+        for x in range(flags.size):
+            outside = (values[x] < lower[x]) | (values[x] > upper[x])
+            flags[x] |= np.uint8(JUMP_DET) if outside else np.uint8(0)
 
 
 @kernel
 def clip_band(data, groupdq, gain, threshold, across_integrations):
-    """Flag a band's outliers of each group across integrations, or of all groups together."""
+    """
+    Flag a band's outliers of each group across integrations, or of all groups together.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, ny, nx) float32 [DN]
+    groupdq : (nints, ngroups, ny, nx) uint8
+        JUMP_DET is set in place.
+    gain : (ny, nx) float32 [e-/DN]
+    threshold : float
+        [standard deviations]
+    across_integrations : bool
+    """
     nints, ngroups, ny, nx = data.shape
-    steps = ngroups - 1
-    diffs = np.empty(nints * steps, np.float32)
-    values = np.empty(nints * steps, np.float64)
+    stride = ngroups - 1 if across_integrations else 1
+    ndiffs = nints * (ngroups - 1)
+    size = ndiffs // stride
+    width = min(max(BLOCK_VALUES // size, 16), nx)
+    diffs = np.zeros((ndiffs, width), np.float32)
+    block = np.empty((size, width), np.float32)
+    bounds = np.empty(width), np.empty(width)
+    work = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width)
     for y in range(ny):
-        for x in range(nx):
-            gather(data, groupdq, gain, y, x, diffs)
-            for first in range(steps if across_integrations else 1):
-                stride = steps if across_integrations else 1
-                count = 0
-                for n in range(first, diffs.size, stride):
-                    if np.isfinite(diffs[n]):
-                        values[count] = diffs[n]
-                        count += 1
-                lower, upper = _clip_bounds(values, count, threshold)
-                for n in range(first, diffs.size, stride):
-                    if diffs[n] < lower or diffs[n] > upper:
-                        groupdq[n // steps, n % steps + 1, y, x] |= JUMP_DET
+        for left in range(0, nx, width):
+            load_columns(data, groupdq, gain, y, left, diffs)
+            for first in range(stride):
+                _sort_finite(diffs, first, stride, block)
+                work[1][:] = -1
+                _clip(block, threshold, bounds, work)
+                _flag_outside(diffs, first, stride, bounds, groupdq, y, left)

@@ -3,47 +3,96 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import kernel
-from onramp.steps.two_point import BAD, expected_noise, gather, signed_median
+from onramp.kernels import kernel, sort_all_columns
+from onramp.steps.differences import (
+    BAD,
+    block_width,
+    expected_noise,
+    gather,
+    load_columns,
+    middle_of_column,
+    signed_median,
+)
+
+PIXELS_AT_ONCE = 128
+MANY = 4  # where one in so many pixels of a row holds a jump, all are looked at
+
+
+@kernel
+def _find_jumpy(groupdq, y, columns):
+    """Put the columns of a row that hold a jump into `columns`; return how many."""
+    nints, ngroups, _, nx = groupdq.shape
+    seen = np.zeros(nx, np.uint8)
+    for i in range(nints):
+        for g in range(1, ngroups):
+            flags = groupdq[i, g, y]
+            for x in range(nx):
+                seen[x] |= flags[x]
+    count = 0
+    for x in range(nx):
+        columns[count] = x
+        count += (seen[x] & JUMP_DET) != 0
+    return count
+
+
+@kernel
+def _load_some(data, groupdq, gain, y, columns, diffs):
+    """Fill `diffs` with the differences of some pixels of a row."""
+    if columns[-1] - columns[0] == columns.size - 1:
+        load_columns(data, groupdq, gain, y, columns[0], diffs)
+        return
+    pixel = np.empty(diffs.shape[0], np.float32)
+    for n in range(columns.size):
+        gather(data, groupdq, gain, y, columns[n], pixel)
+        diffs[:, n] = pixel
+
+
+@kernel
+def _sort_signed(diffs, block, usable):
+    """Copy differences to `block`, infinity for NaN, sort them, and count the others."""
+    usable[:] = 0
+    for n in range(diffs.shape[0]):
+        source, target = diffs[n], block[n]
+        for x in range(usable.size):
+            good = source[x] == source[x]
+            target[x] = source[x] if good else np.float32(np.inf)
+            usable[x] += good
+    sort_all_columns(block)
 
 
 @kernel
 def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
-    """Return (ntriggers, 4) indices of the jumps whose size makes their neighbours suspect."""
+    """Return the indices (integration, group, y, x) of the jumps that make neighbours suspect."""
     nints, ngroups, ny, nx = data.shape
     steps = ngroups - 1
-    total = 0
-    jumpy = np.zeros((ny, nx), np.bool_)
-    for i in range(nints):
-        for g in range(1, ngroups):
-            for y in range(ny):
-                row = groupdq[i, g, y]
-                for x in range(nx):
-                    jump = (row[x] & JUMP_DET) != 0
-                    total += jump
-                    jumpy[y, x] |= jump
-    triggers = np.empty((total, 4), np.int64)
-    found = 0
-    diffs = np.empty(nints * steps, np.float32)
-    values = np.empty(nints * steps, np.float32)
+    ndiffs = nints * steps
+    width = min(block_width(ndiffs, nx), PIXELS_AT_ONCE)
+    diffs = np.zeros((ndiffs, width), np.float32)
+    block = np.empty((ndiffs, width), np.float32)
+    usable = np.empty(width, np.int32)
+    median, sigma = np.empty(width), np.empty(width)
+    columns = np.empty(nx + 1, np.int64)
+    triggers = []
     for y in range(ny):
-        for x in range(nx):
-            if not jumpy[y, x]:
-                continue
-            gather(data, groupdq, gain, y, x, diffs)
-            median = signed_median(diffs, values)
-            sigma = expected_noise(median, variance[y, x], nframes)
-            for n in range(diffs.size):
-                i, g = n // steps, n % steps + 1
-                ratio = np.abs(diffs[n] - median) / sigma
-                if (
-                    groupdq[i, g, y, x] & JUMP_DET
-                    and thresholds.neighbours_above < ratio < thresholds.neighbours_below
-                ):
-                    triggers[found, 0], triggers[found, 1] = i, g
-                    triggers[found, 2], triggers[found, 3] = y, x
-                    found += 1
-    return triggers[:found]
+        count = _find_jumpy(groupdq, y, columns)
+        if MANY * count > nx:
+            count = nx
+            columns[:nx] = np.arange(nx)
+        for first in range(0, count, width):
+            some = columns[first : min(first + width, count)]
+            _load_some(data, groupdq, gain, y, some, diffs)
+            _sort_signed(diffs, block, usable)
+            for k in range(some.size):
+                median[k] = middle_of_column(block, k, 0, usable[k])
+                sigma[k] = expected_noise(median[k], variance[y, some[k]], nframes)
+            for n in range(ndiffs):
+                flags = groupdq[n // steps, n % steps + 1, y]
+                for k in range(some.size):
+                    if flags[some[k]] & JUMP_DET:
+                        ratio = np.abs(diffs[n, k] - median[k]) / sigma[k]
+                        if thresholds.neighbours_above < ratio < thresholds.neighbours_below:
+                            triggers.append((n // steps, n % steps + 1, y, some[k]))
+    return triggers
 
 
 @kernel
@@ -51,8 +100,7 @@ def flag_neighbours(data, groupdq, gain, variance, nframes, thresholds):
     """Flag the four neighbours of jumps of middling size; flags set here trigger nothing."""
     ny, nx = data.shape[2:]
     triggers = _find_triggers(data, groupdq, gain, variance, nframes, thresholds)
-    for n in range(triggers.shape[0]):
-        i, g, y, x = triggers[n]
+    for i, g, y, x in triggers:
         plane = groupdq[i, g]
         if y > 0 and not plane[y - 1, x] & BAD:
             plane[y - 1, x] |= JUMP_DET

@@ -1,0 +1,99 @@
+"""Two-point differences of ramps: those of a pixel, and those of many columns at once."""
+
+import numpy as np
+
+from onramp.flags import DO_NOT_USE, SATURATED
+from onramp.kernels import kernel, median_in_place
+
+BAD = DO_NOT_USE | SATURATED
+BLOCK_VALUES = 20_000  # differences that stay in the innermost cache
+
+
+@kernel
+def difference(data, groupdq, gain, integration, group, y, x):
+    """Return the difference of a group to the one before [e-], NaN where either is bad."""
+    if (groupdq[integration, group, y, x] | groupdq[integration, group - 1, y, x]) & BAD:
+        return np.float32(np.nan)
+    return (
+        data[integration, group, y, x] * gain[y, x]
+        - data[integration, group - 1, y, x] * gain[y, x]
+    )
+
+
+@kernel
+def gather(data, groupdq, gain, y, x, diffs):
+    """Fill `diffs` with a pixel's differences in order of time."""
+    nints, ngroups = data.shape[:2]
+    n = 0
+    for i in range(nints):
+        for g in range(1, ngroups):
+            diffs[n] = difference(data, groupdq, gain, i, g, y, x)
+            n += 1
+
+
+@kernel
+def signed_median(diffs, values):
+    """Return the median of the finite differences; `values` is scratch of the same length."""
+    count = 0
+    for n in range(diffs.size):
+        if not np.isnan(diffs[n]):
+            values[count] = diffs[n]
+            count += 1
+    return median_in_place(values, count)
+
+
+@kernel
+def middle_of_column(block, x, first, last):
+    """Return the median of the sorted values [first, last) of a column, NaN if there are none."""
+    if last <= first:
+        return np.nan
+    count = last - first
+    lower, upper = block[first + (count - 1) // 2, x], block[first + count // 2, x]
+    return (np.float64(lower) + np.float64(upper)) / 2.0
+
+
+@kernel
+def expected_noise(median, variance, nframes):
+    """Return the noise expected of a difference [e-], NaN if it is zero."""
+    sigma = np.sqrt(np.abs(median) + variance / np.float64(nframes))
+    return sigma if sigma != 0.0 else np.nan
+
+
+@kernel
+def block_width(ndiffs, nx):
+    """Return how many columns to take at once, so that their differences stay in cache."""
+    width = max(BLOCK_VALUES // max(ndiffs, 1), 16)
+    nblocks = (nx + width - 1) // width
+    return (nx + nblocks - 1) // nblocks
+
+
+@kernel
+def load_columns(data, groupdq, gain, y, first, diffs):
+    """
+    Fill `diffs` with the differences of some pixels of a row, in order of time.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, ny, nx) float32 [DN]
+    groupdq : (nints, ngroups, ny, nx) uint8
+    gain : (ny, nx) float32 [e-/DN]
+    y, first : int
+        The row and its first column.
+    diffs : (nints * (ngroups - 1), ncolumns) float32
+        Differences [e-], NaN where a sample is bad; columns beyond the row are left alone.
+    """
+    nints, ngroups, _, nx = data.shape
+    last = min(first + diffs.shape[1], nx)
+    gains = gain[y, first:last]
+    n = 0
+    for i in range(nints):
+        for g in range(1, ngroups):
+            now, before = data[i, g, y, first:last], data[i, g - 1, y, first:last]
+            flags, flags_before = groupdq[i, g, y, first:last], groupdq[i, g - 1, y, first:last]
+            target = diffs[n]
+            for x in range(last - first):
+                bad = ((flags[x] | flags_before[x]) & BAD) != 0
+                diff = now[x] * gains[x] - before[x] * gains[x]
+                target[x] = np.float32(np.nan) if bad else diff
+            n += 1
+    return last - first
