@@ -1,10 +1,13 @@
 """
-CPU time and peak memory of onramp and the reference pipeline, in one run and whole processes.
+CPU time and peak memory of onramp and the reference pipeline, in one run.
 
-Usage: python benchmarks/bench.py [--rounds N] [--modes nircam_full,...]
+Usage: python benchmarks/bench.py [--rounds N] [--cases A,B] [--steps | --whole] [--large]
+[--json FILE]
 
-Each round runs the reference, onramp on one thread and a plain copy of the same bytes in turn, so
+Each round runs the reference and onramp in turn, each in a process of its own and on one thread, so
 that a drift of the machine's speed hits them alike; medians are printed, and ratios of medians.
+Jump detection and ramp fit alone are timed on arrays in memory, and count only if flags and slopes
+of the two agree; two threads are compared with one in wall time, in turn and bit by bit.
 """
 
 import argparse
@@ -12,137 +15,125 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-REFERENCE = ROOT / "tests" / "conformance" / "run_reference.py"
-COPY = (
-    "import sys, pathlib\n"
-    "target = pathlib.Path(sys.argv[1])\n"
-    "for n, name in enumerate(sys.argv[2:]):\n"
-    "    with open(name, 'rb') as file, open(target / str(n), 'wb') as out:\n"
-    "        while block := file.read(1 << 20):\n"
-    "            'uncal' in name or 'references' in name or out.write(block)\n"
-)
+from costs import Cost, cost, output
+from step_cases import CASES
+from table import Row, head, line
+from whole import LARGE, WHOLE, bench_large, bench_whole, start_seconds
+
+HERE = Path(__file__).resolve().parent
 
 
-class Cost(NamedTuple):
-    """What a process took."""
-
-    cpu: float
-    """User and system [s]."""
-    peak_mb: float
-
-
-def cost(command, **options):
-    """Run a command to its end; return its Cost."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, **options)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"bench: {' '.join(map(str, command))} failed ({process.returncode})")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
-def middle(costs):
-    """Return the median cost."""
-    return Cost(
-        statistics.median(c.cpu for c in costs), statistics.median(c.peak_mb for c in costs)
-    )
+def bench_steps(name, rounds, jwst, folder):
+    """Run a case's steps by the reference and by onramp in turn; return the Row."""
+    ramps, ours, theirs = (folder / part for part in ("ramps", "onramp", "reference"))
+    for part in (ramps, ours, theirs):
+        part.mkdir()
+    onramp = [sys.executable, HERE / "steps_onramp.py", name, ramps]
+    output([sys.executable, HERE / "ramps.py", name, ramps])
+    output([*onramp, ours])
+    found = {"reference": [], "onramp": []}
+    for n in range(rounds):
+        keep = [] if n else [theirs]
+        reference = [jwst, HERE / "steps_reference.py", name, ramps, *keep]
+        found["reference"].append(json.loads(output(reference)))
+        found["onramp"].append(json.loads(output(onramp)))
+    problems = output([sys.executable, HERE / "agreement.py", ours, theirs]).splitlines()
+    return _step_row(name, found, problems)
 
 
-def commands(folder, jwst):
-    """Return the commands of the reference, onramp and the copy for a simulated exposure."""
-    (uncal,) = (folder / "uncal").glob("*.fits")
-    references = sorted((folder / "references").glob("*.fits"))
-    case = {
-        "uncal": str(uncal),
-        "references": {path.name.split("_")[2]: str(path) for path in references},
-        "output_dir": str(folder / "reference"),
-        "ramp": False,
+def _step_row(name, found, problems):
+    case = CASES[name]
+    medians = {
+        run: Cost(*(statistics.median(took[key] for took in passes) for key in ("cpu", "peak_mb")))
+        for run, passes in found.items()
     }
-    cases = folder / "cases.json"
-    cases.write_text(json.dumps([case]))
-    ours = folder / "onramp"
-    run = [
-        *(sys.executable, "-m", "onramp.cli", "detector1", str(uncal), "--quiet"),
-        *("--references", str(folder / "references")),
-        *("--output_dir", str(ours)),
-    ]
-    subprocess.run(run, check=True)
-    inputs = [uncal, *references, *sorted(ours.glob("*.fits"))]
-    copies = folder / "copy"
-    copies.mkdir()
-    return {
-        "reference": [jwst, str(REFERENCE), str(cases)],
-        "onramp": run,
-        "copy": [sys.executable, "-S", "-c", COPY, str(copies), *map(str, inputs)],
-    }
+    threads = [took["threads"] for took in found["onramp"] if "threads" in took]
+    if not all(pair["same_bits"] for pair in threads):
+        problems.append("two threads do not give the bits of one")
+    return Row(
+        f"{name}: {case.label}", medians["onramp"], medians["reference"], case.target,
+        stream=statistics.median(took["stream"] for took in found["onramp"]),
+        two_threads=statistics.median(p["two"] / p["one"] for p in threads) if threads else None,
+        problems=tuple(problems), rounds=found,
+    )  # fmt: skip
 
 
-def bench_mode(mode, rounds, jwst, folder):
-    """Measure one mode; print its rows."""
-    command = [sys.executable, str(ROOT / "scripts" / "simulate.py"), "--seed", "1"]
-    subprocess.run(
-        [*command, "--modes", mode, "--output", str(folder)], check=True, stdout=subprocess.DEVNULL
-    )
-    runs = commands(folder, jwst)
-    costs = {name: [] for name in runs}
-    for _ in range(rounds):
-        for name, command in runs.items():
-            costs[name].append(cost(command))
-    fate = json.loads((folder / "reference" / "reference.json").read_text())
-    if fate["problem"]:
-        raise SystemExit(f"bench: the reference failed on {mode}: {fate['problem']}")
-    medians = {name: middle(found) for name, found in costs.items()}
-    reference, ours, copy = medians["reference"], medians["onramp"], medians["copy"]
-    print(
-        f"{mode:14} {reference.cpu:9.2f} {ours.cpu:7.2f} {reference.cpu / ours.cpu:6.1f} "
-        f"{reference.peak_mb:9.0f} {ours.peak_mb:7.0f} {reference.peak_mb / ours.peak_mb:6.1f} "
-        f"{copy.cpu:6.2f} {ours.cpu / copy.cpu:6.1f}"
-    )
+def first_compilation(folder):
+    """Return the CPU seconds to compile all kernels."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
+    return cost([sys.executable, "-m", "onramp.warm"], env=environment).cpu
 
 
-def bench_start(folder):
-    """Measure the first compilation of all kernels, and the start of a warm process."""
-    warm = [sys.executable, "-m", "onramp.warm"]
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache")}
-    first = cost(warm, env=environment)
-    again = middle([cost(warm, env=environment) for _ in range(5)])
-    print(f"first compilation of all kernels: {first.cpu:.1f} CPU s")
-    print(f"warm start, every kernel loaded and run on 48 pixels: {again.cpu:.2f} CPU s")
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cases", help=f"of {', '.join([*CASES, *WHOLE, *LARGE])}")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--steps", action="store_true", help="jump detection and ramp fit only")
+    only.add_argument("--whole", action="store_true", help="whole processes only")
+    parser.add_argument("--large", action="store_true", help="largest exposures at full size")
+    parser.add_argument("--json", type=Path, help="file for all figures")
+    parser.add_argument("--jwst-python", default=os.environ.get("ONRAMP_JWST_PYTHON"))
+    options = parser.parse_args(arguments)
+    known = [*(() if options.whole else CASES), *(() if options.steps else (*WHOLE, *LARGE))]
+    options.cases = options.cases.split(",") if options.cases else known
+    for name in options.cases:
+        if name not in known:
+            parser.error(f"no case {name!r}; there are {', '.join(known)}")
+    return options
+
+
+def plan(options, jwst, folder):
+    """Return what makes each row, by case."""
+    whole = {*WHOLE, *LARGE}.intersection(options.cases)
+    start = start_seconds(options.rounds) if whole else 0.0
+    works = {}
+    for name in options.cases:
+        if name in CASES:
+            works[name] = partial(bench_steps, name, options.rounds, jwst)
+        elif name in WHOLE:
+            works[name] = partial(bench_whole, name, options.rounds, jwst, start)
+        else:
+            works[name] = partial(bench_large, name, options.rounds, options.large, start)
+    return start, works
 
 
 def main():
     """Run the benchmarks."""
-    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--modes", default="nircam_full,niriss_soss,nirspec_bots,nircam_sub")
-    parser.add_argument("--jwst-python", default=os.environ.get("ONRAMP_JWST_PYTHON"))
-    options = parser.parse_args()
-    jwst = options.jwst_python or str(ROOT / ".venv-jwst" / "bin" / "python")
+    options = parse()
+    jwst = options.jwst_python or str(HERE.parent / ".venv-jwst" / "bin" / "python")
     if not Path(jwst).exists():
         raise SystemExit(f"bench: {jwst} is missing; run make conformance once to install it")
-    print(f"medians of {options.rounds} interleaved rounds, whole processes, one thread each")
-    print(f"{'':14} {'CPU s':>24} {'peak MB':>24} {'copy of the bytes':>13}")
-    print(
-        f"{'mode':14} {'reference':>9} {'onramp':>7} {'ratio':>6} "
-        f"{'reference':>9} {'onramp':>7} {'ratio':>6} {'CPU s':>6} {'onramp/copy':>6}"
-    )
     folder = Path(tempfile.mkdtemp(prefix="onramp-bench-"))
     try:
-        for mode in options.modes.split(","):
-            place = folder / mode
+        start, works = plan(options, jwst, folder)
+        print(f"Medians of {options.rounds} interleaved rounds.\n\n{head()}", flush=True)
+        rows = []
+        for name, work in works.items():
+            place = folder / name
             place.mkdir()
-            bench_mode(mode, options.rounds, jwst, place)
+            rows.append(work(place))
+            print(line(rows[-1].cells()), flush=True)
             shutil.rmtree(place)
-        bench_start(folder)
+        compiled = None
+        if start:
+            compiled = first_compilation(folder)
+            print(f"\nFirst compilation of all kernels: {compiled:.1f} CPU s; ", end="")
+            print(f"start of a process, every kernel loaded: {start:.2f} CPU s.")
     finally:
         shutil.rmtree(folder)
+    if options.json:
+        record = {"rounds": options.rounds, "start": start, "first_compilation": compiled}
+        record["rows"] = [row.record() for row in rows]
+        options.json.write_text(json.dumps(record, indent=1) + "\n")
+    problems = [f"bench: {row.case}: {problem}" for row in rows for problem in row.problems]
+    if problems:
+        raise SystemExit("\n".join(problems))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,215 @@
+"""
+Time onramp's jump detection and ramp fit on a case, by bands of rows as when exposures pass.
+
+Usage: python steps_onramp.py CASE FOLDER [OUTPUT]; prints what the steps took as JSON, and writes
+flags and slopes to the folder OUTPUT.
+"""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections import Counter
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from onramp import bands
+from onramp.flags import DO_NOT_USE
+from onramp.parameters import Jump
+from onramp.steps import jump, ramp_fit
+from ramps import draw, load, save
+from step_cases import CASES, small
+
+PAIRS = 3  # passes with one thread and with two, in turn
+STREAMS = 5  # passes of the bytes alone
+
+
+class Results(NamedTuple):
+    """What the steps give."""
+
+    groupdq: np.ndarray
+    """After the jump step."""
+    rate: ramp_fit.Slopes
+    rateints: ramp_fit.Slopes
+
+    def arrays(self):
+        """Return every array by name."""
+        named = {"groupdq": self.groupdq}
+        for product in ("rate", "rateints"):
+            for name, values in getattr(self, product)._asdict().items():
+                named[f"{product}_{name}"] = values
+        return named
+
+
+class Passage:
+    """
+    The ramps of a case, and how they pass through its steps.
+
+    Parameters
+    ----------
+    case : step_cases.StepCase
+        Where `snowballs` are flagged, the jump step is the only one.
+    arrays : dict of str to array
+        From `ramps.draw`; they stay as they are.
+    """
+
+    def __init__(self, case, arrays):
+        self.case, self.arrays, self.shape = case, arrays, arrays["data"].shape
+        group_time, ngroups = case.field.group_time, self.shape[1]
+        self.parameters = Jump(expand_large_events=case.snowballs)
+        unusable = ((arrays["groupdq"] & DO_NOT_USE) != 0).all(axis=(2, 3))
+        self.detection = jump.plan(self.parameters, unusable, 1, group_time, 0.0)
+        self.halo = self.detection.halo if "jump" in case.steps else 0
+        self.timing = ramp_fit.Timing.of(group_time, group_time, 1)
+        self.weights = ramp_fit.slope_weights(ngroups)
+        self.read_times = [np.array([group_time * (n + 1)]) for n in range(ngroups)]
+
+    def results(self):
+        """Return room for the results, in memory that is there already."""
+        nints, _, ny, nx = self.shape
+        fits = "fit" in self.case.steps
+        slopes = [ramp_fit.Slopes.empty(*s) for s in ((ny, nx), (nints, ny, nx))] if fits else []
+        results = Results(np.empty(self.shape, np.uint8), *(slopes or ((), ())))
+        for values in (results.groupdq, *results.rate, *results.rateints):
+            values.fill(0)
+        return results
+
+    def parts(self, threads=1, halo=0):
+        """Return the bands of rows."""
+        return bands.split(self.shape[2], bands.band_height(self.shape, threads), halo)
+
+    def run(self, results, threads=1):
+        """Pass all bands; return CPU seconds by step, `rows` for moving them in and out."""
+        seconds = Counter()
+        work = partial(self._run_band, results)
+        for spent in bands.in_threads(work, self.parts(threads, self.halo), threads):
+            seconds.update(spent)
+        if self.case.snowballs:
+            start = time.process_time()
+            self._flag_snowballs(results.groupdq)
+            seconds["snowballs"] = time.process_time() - start
+        return seconds
+
+    def _run_band(self, results, band):
+        seconds = {}
+        clock = time.thread_time()
+        rows = slice(band.outer_first, band.outer_last)
+        data = np.ascontiguousarray(self.arrays["data"][:, :, rows])
+        groupdq = self.arrays["groupdq"][:, :, rows].copy()
+        planes = [self.arrays[name][rows] for name in ("gain", "readnoise", "dark", "pixeldq")]
+        seconds["rows"] = time.thread_time() - clock
+        if "jump" in self.case.steps:
+            clock = time.thread_time()
+            jump.detect_jumps(data, groupdq, *planes[:2], self.detection, band.inner)
+            seconds["jump"] = time.thread_time() - clock
+        clock = time.thread_time()
+        results.groupdq[:, :, band.rows] = groupdq[:, :, band.inner]
+        seconds["rows"] += time.thread_time() - clock
+        if "fit" in self.case.steps:
+            clock = time.thread_time()
+            fitted = self._fit(
+                np.ascontiguousarray(data[:, :, band.inner]),
+                np.ascontiguousarray(groupdq[:, :, band.inner]),
+                *(plane[band.inner] for plane in planes),
+            )
+            seconds["fit"] = time.thread_time() - clock
+            clock = time.thread_time()
+            for product, slopes in zip((results.rate, results.rateints), fitted):
+                for whole, part in zip(product, slopes):
+                    whole[..., band.rows, :] = part
+            seconds["rows"] += time.thread_time() - clock
+        return seconds
+
+    def _fit(self, data, groupdq, gain, readnoise, dark, pixeldq):
+        noise = ramp_fit.Noise(gain, ramp_fit.group_noise(readnoise, gain, 1), dark)
+        if self.case.algorithm == "LIKELY":
+            from onramp.steps.likelihood import Covariance, fit_likelihood
+
+            covariance = Covariance.of(self.read_times)
+            return fit_likelihood(data, groupdq, pixeldq, noise, covariance)[:2]
+        return ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, self.timing, True, self.weights)
+
+    def _flag_snowballs(self, groupdq):
+        from onramp.steps.snowballs import SnowballRules, flag_snowballs
+
+        rules = SnowballRules.of(self.parameters, self.case.field.group_time)
+        flag_snowballs(groupdq, rules)
+
+    def stream(self):
+        """Copy the same bytes once, in and out, by the same bands; return the CPU seconds."""
+        results, room = self.results(), {}
+        start = time.process_time()
+        for band in self.parts():
+            for values in self.arrays.values():
+                part = values[..., band.rows, :]
+                _room(room, part)[...] = part
+            for values in (results.groupdq, *results.rate, *results.rateints):
+                part = values[..., band.rows, :]
+                part[...] = _room(room, part)
+        return time.process_time() - start
+
+
+def _room(room, part):
+    """Return a buffer of the shape and type of a band of an array, each made once."""
+    key = part.shape, part.dtype
+    if key not in room:
+        room[key] = np.zeros(*key)
+    return room[key]
+
+
+def compare_threads(passage, results):
+    """Return wall seconds with one thread and with two, and whether all bits are the same."""
+    expected = {name: values.copy() for name, values in results.arrays().items()}
+    walls, same = {1: [], 2: []}, True
+    for threads in (1, 2) * PAIRS:
+        start = time.perf_counter()
+        passage.run(results, threads)
+        walls[threads].append(time.perf_counter() - start)
+        bits = results.arrays()
+        same &= all(values.tobytes() == bits[name].tobytes() for name, values in expected.items())
+    one, two = (statistics.median(walls[threads]) for threads in (1, 2))
+    return {"one": one, "two": two, "same_bits": same}
+
+
+def peak_mb():
+    """Return the most memory that this process has held [MB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(case, arrays):
+    """Load all kernels on a few pixels, then time the case; return results and costs."""
+    few = small(case)
+    passage = Passage(few, draw(few.field))
+    passage.run(passage.results())
+    passage = Passage(case, arrays)
+    results = passage.results()
+    before = peak_mb()
+    totals, passes = [], []
+    for _ in range(case.repeats):
+        start = time.process_time()
+        passes.append(passage.run(results))
+        totals.append(time.process_time() - start)
+    took = {
+        "cpu": statistics.median(totals),
+        "seconds": {step: statistics.median(p[step] for p in passes) for step in passes[0]},
+        "before_mb": before,
+        "peak_mb": peak_mb(),
+    }
+    took["stream"] = statistics.median(passage.stream() for _ in range(STREAMS))
+    if case.threads:
+        took["threads"] = compare_threads(passage, results)
+    return results, took
+
+
+def main(name, folder, output=None):
+    """Measure a case, print what it took."""
+    results, took = measure(CASES[name], load(folder))
+    print(json.dumps(took))
+    if output:
+        save(results.arrays(), output)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

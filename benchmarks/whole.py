@@ -1,0 +1,145 @@
+"""Whole processes: raw exposures to rates, beside the reference and beside a copy of the bytes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from costs import cost, middle, output
+from table import Row
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+REFERENCE = ROOT / "tests" / "conformance" / "run_reference.py"
+COPY = (
+    "import sys, pathlib\n"
+    "target = pathlib.Path(sys.argv[1])\n"
+    "for n, name in enumerate(sys.argv[2:]):\n"
+    "    with open(name, 'rb') as file, open(target / str(n), 'wb') as out:\n"
+    "        while block := file.read(1 << 20):\n"
+    "            'uncal' in name or 'references' in name or out.write(block)\n"
+)
+
+
+class WholeCase(NamedTuple):
+    """A simulated exposure, and what to reach."""
+
+    shape: tuple
+    """nints, ngroups, ny, nx."""
+    target: float | None = None
+    """How many times less CPU than the reference."""
+    target_mb: float | None = None
+
+
+class LargeCase(NamedTuple):
+    """An exposure larger than the reference can take; made by `large_exposure`."""
+
+    shape: tuple
+    """nints, ngroups, ny, nx."""
+    changes: dict
+    """Further fields of the simulated mode `nircam_sub` to change."""
+    simulated: int
+    """Integrations that are simulated, and then repeated."""
+    few: int
+    """Integrations that tell the time of a sample already."""
+    target_mb: float = 1500
+
+
+WHOLE = {
+    "nircam_full": WholeCase((1, 10, 2048, 2048), 20, 700),
+    "niriss_soss": WholeCase((10, 5, 256, 2048)),
+    "nirspec_bots": WholeCase((60, 10, 32, 512)),
+    "nircam_sub": WholeCase((3, 10, 160, 160)),
+}
+LARGE = {
+    "many_long": LargeCase((500, 60, 256, 256), {"ystart": 1793, "subarray": "SUB256"}, 5, 100),
+    "many_short": LargeCase((580, 10, 400, 400), {"ystart": 1649, "subarray": "SUB400P"}, 20, 120),
+}
+
+
+def start_seconds(rounds):
+    """Return the CPU seconds of a process that loads every kernel and does no more [s]."""
+    warm = [sys.executable, "-m", "onramp.warm"]
+    cost(warm)
+    return middle([cost(warm) for _ in range(rounds)]).cpu
+
+
+def bench_whole(name, rounds, jwst, start, folder):
+    """Run the reference, onramp and the copy on a simulated exposure in turn; return the Row."""
+    case = WHOLE[name]
+    simulation = [sys.executable, ROOT / "scripts" / "simulate.py", "--seed", "1"]
+    output([*simulation, "--modes", name, "--output", folder])
+    ours = onramp_command(folder)
+    subprocess.run(ours, check=True)
+    runs = {
+        "reference": reference_command(folder, jwst), "onramp": ours, "copy": copy_command(folder)
+    }  # fmt: skip
+    costs = {run: [] for run in runs}
+    for _ in range(rounds):
+        for run, command in runs.items():
+            costs[run].append(cost(command))
+    fate = json.loads((folder / "reference" / "reference.json").read_text())
+    if fate["problem"]:
+        raise SystemExit(f"bench: the reference failed on {name}: {fate['problem']}")
+    medians = {run: middle(found) for run, found in costs.items()}
+    return Row(
+        f"{name}, whole process", medians["onramp"], medians["reference"], case.target,
+        case.target_mb, medians["copy"].cpu,
+        sample_ns=sample_ns(medians["onramp"], case.shape, start), rounds=costs,
+    )  # fmt: skip
+
+
+def bench_large(name, rounds, full, start, folder):
+    """Run onramp on an exposure of many integrations; return the Row."""
+    case = LARGE[name]
+    nints = case.shape[0] if full else case.few
+    output([sys.executable, HERE / "large_exposure.py", name, nints, folder])
+    command = onramp_command(folder)
+    costs = {"onramp": [cost(command) for _ in range(rounds)]}
+    found = middle(costs["onramp"])
+    shape = (nints, *case.shape[1:])
+    return Row(
+        f"{' x '.join(map(str, shape))}, whole process", found, target_mb=case.target_mb,
+        sample_ns=sample_ns(found, shape, start), rounds=costs,
+    )  # fmt: skip
+
+
+def sample_ns(found, shape, start):
+    """Return the CPU time for each sample beyond the start of a process [ns]."""
+    nints, ngroups, ny, nx = shape
+    return (found.cpu - start) / (nints * ngroups * ny * nx) * 1e9
+
+
+def onramp_command(folder):
+    """Return onramp's command for the exposure in a folder."""
+    (uncal,) = (folder / "uncal").glob("*.fits")
+    return [
+        *(sys.executable, "-m", "onramp.cli", "detector1", str(uncal), "--quiet"),
+        *("--references", str(folder / "references")),
+        *("--output_dir", str(folder / "onramp")),
+    ]
+
+
+def reference_command(folder, jwst):
+    """Return the reference's command for the exposure in a folder."""
+    (uncal,) = (folder / "uncal").glob("*.fits")
+    references = (folder / "references").glob("*.fits")
+    case = {
+        "uncal": str(uncal),
+        "references": {path.name.split("_")[2]: str(path) for path in references},
+        "output_dir": str(folder / "reference"),
+        "ramp": False,
+    }
+    cases = folder / "cases.json"
+    cases.write_text(json.dumps([case]))
+    return [jwst, str(REFERENCE), str(cases)]
+
+
+def copy_command(folder):
+    """Return a command that reads what onramp reads and writes what it has written."""
+    copies = folder / "copy"
+    copies.mkdir()
+    inputs = sorted([*(folder / "uncal").glob("*.fits"), *(folder / "references").glob("*.fits")])
+    products = sorted((folder / "onramp").glob("*.fits"))
+    return [sys.executable, "-S", "-c", COPY, str(copies), *map(str, [*inputs, *products])]
