@@ -5,7 +5,9 @@ import pytest
 from onramp import summary
 
 DONE = {"instrument": "NIRCAM", "mode": "NRC_IMAGE", "seconds": 2.345, "peak_mb": 321.4,
-        "jump_rate": 4.681, "bad_fraction": 0.0137, "steps": {}, "references": {}}  # fmt: skip
+        "bad_fraction": 0.0137, "steps": {}, "references": {}, "jump_report": {
+            "rate": 4.681, "error": 0.0613, "median_size": 3712.4, "verdict": "as expected",
+            "by_group": {"rate": [None, 4.7]}}}  # fmt: skip
 CRASH = """exposure: "bad"
 reason: "bad_uncal.fits: truncated: fetch it again"
 uncal: {"file": "/data/bad_uncal.fits", "INSTRUME": "NIRISS", "EXP_TYPE": "NIS_SOSS"}
@@ -52,11 +54,12 @@ def test_printed_table(results):
     assert "bad       NIRISS      NIS_SOSS   failed" in lines[3]
     assert lines[4] == "    bad_uncal.fits: truncated: fetch it again"
     assert lines[11].split() == [
-        "good", "NIRCAM", "NRC_IMAGE", "done", "2.3", "321", "4.68", "1.37%"
+        "good", "NIRCAM", "NRC_IMAGE", "done", "2.3", "321",
+        "4.68", "+-", "0.06", "3712", "as", "expected", "1.37%",
     ]  # fmt: skip
     assert "exposures: 1 failed, 3 missing, 1 done" in lines
     assert any(line.startswith("failures: ") for line in lines)
-    assert max(map(len, lines)) < 110
+    assert max(map(len, lines)) < 120
 
 
 def test_file_holds_all_that_is_known(results):
@@ -64,6 +67,8 @@ def test_file_holds_all_that_is_known(results):
     table = pd.read_csv(results / "summary.tsv", sep="\t")
     good = table.set_index("exposure").loc["good"]
     assert (good["seconds"], good["peak_mb"], good["jump_rate"]) == (2.345, 321.4, 4.681)
+    assert (good["jump_error"], good["jump_size"]) == (0.0613, 3712.4)
+    assert good["jump_verdict"] == "as expected"
     assert list(table.columns) == [*summary.COLUMNS, "reason"]
     assert not list(results.glob(".*"))
 
@@ -82,3 +87,13 @@ def test_nothing_known_but_the_name(tmp_path):
     text = summary.summarise(tmp_path / "new", ["a"], pictures=False)
     assert "a         -           -     missing" in text
     assert "quicklook" not in text
+
+
+@pytest.mark.parametrize(
+    "report", [None, {"rate": None, "error": None, "median_size": None, "verdict": "not searched"}]
+)
+def test_no_search_for_jumps(tmp_path, report):
+    (tmp_path / "a_statistics.json").write_text(json.dumps({**DONE, "jump_report": report}))
+    row = summary.summarise(tmp_path, ["a"]).splitlines()[3]
+    words = ["not", "searched"] if report else ["-"]
+    assert row.split()[4:] == ["2.3", "321", "-", "-", *words, "1.37%"]

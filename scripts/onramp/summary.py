@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+# title as printed, None for what is printed beside another
 COLUMNS = {
     "exposure": "exposure",
     "instrument": "instrument",
@@ -15,12 +16,15 @@ COLUMNS = {
     "seconds": "seconds",
     "peak_mb": "peak MB",
     "jump_rate": "jumps/cm2/s",
+    "jump_error": None,
+    "jump_size": "jump e-",
+    "jump_verdict": "jump rate is",
     "bad_fraction": "bad pixels",
 }
 FORMATS = {
     "seconds": "{:.1f}".format,
     "peak_mb": "{:.0f}".format,
-    "jump_rate": "{:.2f}".format,
+    "jump_size": "{:.0f}".format,
     "bad_fraction": "{:.2%}".format,
 }
 ORDER = "failed", "missing", "done"
@@ -42,7 +46,8 @@ def collect(results, names) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row an exposure, failures first: exposure, instrument, mode, state (done, failed,
-        missing), seconds [s], peak_mb [MB], jump_rate [cm-2 s-1], bad_fraction, reason.
+        missing), seconds [s], peak_mb [MB], jump_rate and jump_error [cm-2 s-1], jump_size [e-],
+        jump_verdict, bad_fraction, reason.
     """
     results = Path(results)
     table = pd.DataFrame([_row(results, name) for name in names], columns=[*COLUMNS, "reason"])
@@ -55,12 +60,19 @@ def _row(results, name):
     try:
         with open(results / f"{name}_statistics.json") as file:
             statistics = json.load(file)
-        return {**statistics, "exposure": name, "state": "done", "reason": ""}
+        jumps = _jumps(statistics.get("jump_report") or {})
+        return {**statistics, **jumps, "exposure": name, "state": "done", "reason": ""}
     except (OSError, ValueError):
         pass
     if crash_file.exists():
         return {**_crash(crash_file), "exposure": name, "state": "failed"}
     return {"exposure": name, "state": "missing", "reason": _missing(results, name)}
+
+
+def _jumps(report):
+    """Return the cells of a row that a jump report fills."""
+    names = {"rate": "rate", "error": "error", "size": "median_size", "verdict": "verdict"}
+    return {f"jump_{cell}": report.get(value) for cell, value in names.items()}
 
 
 def _missing(results, name):
@@ -99,10 +111,12 @@ def write(table, path) -> None:
 def text(table) -> str:
     """Return the table as it is printed; a long one without most of what is done."""
     shown = table.head(max(LINES, int((table["state"] != "done").sum())))
-    cells = {title: [_cell(column, value) for value in shown[column]]
-             for column, title in COLUMNS.items()}  # fmt: skip
+    rows = shown.to_dict("records")
+    cells = {
+        title: [_cell(column, row) for row in rows] for column, title in COLUMNS.items() if title
+    }
     widths = {title: max(map(len, [title, *column])) for title, column in cells.items()}
-    right = {COLUMNS[column] for column in FORMATS}
+    right = {COLUMNS[column] for column in (*FORMATS, "jump_rate")}
     aligned = [
         [_align(value, widths[title], title in right) for value in [title, *column]]
         for title, column in cells.items()
@@ -116,10 +130,12 @@ def text(table) -> str:
     return "\n".join(lines)
 
 
-def _cell(column, value):
-    if pd.isna(value):
+def _cell(column, row):
+    if pd.isna(row[column]):
         return "-"
-    return FORMATS.get(column, str)(value)
+    if column == "jump_rate":
+        return f"{row[column]:.3g} +- {row['jump_error']:.1g}"
+    return FORMATS.get(column, str)(row[column])
 
 
 def _align(value, width, right):
