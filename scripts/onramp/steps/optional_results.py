@@ -11,6 +11,8 @@ from onramp.steps.ramp_pixel import load_pixel, pixel_work
 from onramp.steps.ramp_segments import find_segments, median_rate, segment_time, snr_class
 from onramp.steps.ramp_sums import invert, segment_variances
 
+SQRT2 = 1.41421356  # to the reference's digits
+
 
 class OptionalResults(NamedTuple):
     """A band of results, float32, 0 where there is no segment or jump."""
@@ -218,7 +220,7 @@ def _fit_line(ramp, start, end, gain, readnoise, weights):
         return ramp[start], 0.0, 0.0, 0.0
     if length == 2:
         step = ramp[start + 1] - ramp[start]
-        error = np.sqrt(2.0) * readnoise
+        error = SQRT2 * readnoise
         return step, error, ramp[start] - step * start, error
     if not 0.0 < abs(readnoise) < np.inf:
         return np.nan, np.nan, np.nan, np.nan
