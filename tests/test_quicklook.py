@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from onramp import flags, quicklook
 from onramp.detector1 import Detector1
+from onramp.jump_report import make_report, report_as_dict
+from onramp.quicklook_jumps import draw_report
 from onramp.simulate import simulate
+from onramp.steps.jump_census import EVENTS, FLAGGED, SEARCHED, JumpCensus
 
 FOUND = {"exposure": "x", "instrument": "NIRCAM", "detector": "NRCA1", "mode": "NRC_IMAGE",
-         "subarray": "SUB64", "readpatt": "RAPID", "ngroups": 5, "jump_rate": 3.2}  # fmt: skip
+         "subarray": "SUB64", "readpatt": "RAPID", "ngroups": 5}  # fmt: skip
 
 
 def write(folder, rate, quality):
@@ -47,6 +51,62 @@ def test_picture_of_any_shape(tmp_path, shape):
 def test_picture_without_anything_to_see(tmp_path, rate, flag):
     shape = (24, 24)
     quicklook.draw(*write(tmp_path, np.full(shape, rate), np.full(shape, flag)))
+
+
+def a_report(events, groups=4, searched=500_000, amplifiers=4):
+    """A report of as many events in each group after the first."""
+    census = JumpCensus.empty(groups + 1, amplifiers)
+    census.by_group[SEARCHED, 1:] = searched
+    census.by_group[EVENTS, 1:] = events
+    census.by_group[FLAGGED] = 5 * census.by_group[EVENTS]
+    census.by_amplifier[:] = census.by_group.sum(axis=1)[:, None] // amplifiers
+    census.sizes[:, 8:14] = census.by_group[EVENTS].sum() // 6
+    return report_as_dict(make_report(census, "NIRCAM", 10.0))
+
+
+@pytest.mark.parametrize("shape", [(24, 24), (8, 96)])
+def test_picture_with_the_jump_report(tmp_path, shape):
+    *files, found, picture = write(tmp_path, np.ones(shape), np.zeros(shape))
+    quicklook.draw(*files, {**found, "jump_report": a_report(60)}, picture)
+    assert 1000 < imread(picture).shape[0] < 2000
+
+
+def shown(report):
+    figure = Figure()
+    panels = figure.subplots(1, 3)
+    draw_report(panels, report)
+    figure.draw_without_rendering()
+    return panels
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        a_report(0),
+        a_report(2, groups=1, searched=50, amplifiers=1),
+        a_report(np.array([60, 2000, 10, 60])),
+        a_report(3, groups=60),
+    ],
+)
+def test_plots_of_any_jump_report(report):
+    assert all(axes.axison for axes in shown(report))
+
+
+def test_plots_of_the_jump_report_show_its_numbers():
+    report = a_report(np.array([60, 200, 10, 60]))
+    groups, amplifiers, sizes = shown(report)
+    assert "5.09 $\\pm$ 0.28" in groups.get_title(loc="left")
+    assert amplifiers.get_title(loc="left") == report["remarks"][0] + ", and 1 more"
+    points = groups.containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(points, np.array(report["by_group"]["rate"], float))
+    assert groups.get_ylim()[1] > np.nanmax(points)
+    assert sizes.get_title(loc="left").startswith("sizes   median ")
+
+
+def test_plots_without_a_search():
+    groups, *others = shown(a_report(0, searched=0))
+    assert groups.get_title(loc="left") == "jumps: not searched"
+    assert not any(axes.axison for axes in (groups, *others))
 
 
 def test_blocks_are_reduced_to_their_mean_or_largest():

@@ -230,7 +230,7 @@ def report_lines(report) -> list[str]:
     ]
     if report.events > 0:
         parts.append(
-            f"median {report.median_size:.3g} e-, {report.samples_per_event:.1f} samples an event"
+            f"median {report.median_size:.0f} e-, {report.samples_per_event:.1f} samples an event"
         )
     parts.append(f"{report.flagged_rate:.3g} flagged samples/cm2/s")
     return ["; ".join(parts), *(f"jumps: {remark}" for remark in report.remarks)]

@@ -1,4 +1,4 @@
-"""A picture of an exposure's products: rate, jumps, data quality, a few ramps with their fits."""
+"""A picture of an exposure's products: rate, jumps, data quality, some ramps, the jump report."""
 
 import os
 import warnings
@@ -16,12 +16,12 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from onramp import flags
+from onramp.quicklook_jumps import draw_report
+from onramp.quicklook_style import ACCENT, FAINT, INK, LINE, tidy
 
 LARGEST = 1024
 TRIED = 30
 WIDE, THIN = 2.5, 6.0
-INK, FAINT, ACCENT = "#1b1b1f", "#c9ccd3", "#d1495b"
-LINE = "#00798c"
 QUALITY = {
     "good": "#f4f4f0",
     "jump": "#edae49",
@@ -64,7 +64,8 @@ def draw(uncal, rate, rateints, statistics, picture) -> None:
         first = each["SCI"].section[0], each["DQ"].section[0]
         jumps = _count_jumps(each["DQ"])
         unit = product["SCI"].header.get("BUNIT", "DN/s")
-    figure, panels, plots = _layout(image.shape)
+    report = statistics.get("jump_report")
+    figure, panels, plots, reported = _layout(image.shape, report is not None)
     figure.suptitle(_title(statistics), x=0.01, ha="left", fontsize=12, color=INK)
     _draw_rate(panels[0], image, quality, unit)
     _draw_jumps(panels[1], jumps, statistics["nints"])
@@ -74,6 +75,8 @@ def draw(uncal, rate, rateints, statistics, picture) -> None:
         _draw_ramp(axes, ramp)
     for axes in plots[len(ramps) :]:
         axes.set_axis_off()
+    if report is not None:
+        draw_report(reported, report)
     part = Path(picture).with_name(f".{Path(picture).name}.{os.getpid()}.part")
     figure.savefig(part, format="png", dpi=110)
     os.replace(part, picture)
@@ -81,11 +84,8 @@ def draw(uncal, rate, rateints, statistics, picture) -> None:
 
 def _title(found):
     shape = f"{found['nints']} x {found['ngroups']} groups"
-    rate = found.get("jump_rate")
     words = [found["instrument"], found["detector"], found["mode"], found["subarray"],
              found["readpatt"], shape]  # fmt: skip
-    if rate is not None:
-        words.append(f"{rate:.1f} jumps/cm$^2$/s")
     return f"{found['exposure']}\n{'   '.join(str(word) for word in words)}"
 
 
@@ -98,16 +98,18 @@ def _count_jumps(extension):
     return count
 
 
-def _layout(shape):
+def _layout(shape, reports):
+    """Return the figure and its axes: of images, of ramps, and of the jump report if wanted."""
     ratio = shape[1] / shape[0]
     wide = ratio > WIDE
     panel = 12.5 / min(ratio, THIN) + 0.45
-    above = 3 * panel if wide else 4.6
-    figure = Figure(figsize=(14, above + 3.6), layout="constrained", facecolor="white")
+    heights = [3 * panel if wide else 4.6, 2.9, 2.9][: 3 if reports else 2]
+    figure = Figure(figsize=(14, sum(heights) + 0.7), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[above, 2.9], hspace=0.02)
+    upper, *lower = figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.02)
     panels = upper.subplots(3, 1) if wide else upper.subplots(1, 3)
-    return figure, panels, lower.subplots(1, 4)
+    plots = [rows.subplots(1, columns) for rows, columns in zip(lower, (4, 3))]
+    return figure, panels, plots[0], plots[-1]
 
 
 def _show(axes, image, title, **options):
@@ -262,13 +264,8 @@ def _draw_ramp(axes, ramp):
         breaks = [part.start for part in _segments(ramp)[1:]]
         for start in breaks:
             axes.axvline(ramp.times[start - 1 : start + 1].mean(), color=ACCENT, lw=1, ls=":")
-    axes.set_title(f"{ramp.title}   ({ramp.x}, {ramp.y})   {_number(ramp.rate)} DN/s", fontsize=9,
-                   loc="left", color=INK)  # fmt: skip
-    axes.set_xlabel("time since first group [s]", fontsize=8)
-    axes.set_ylabel("raw signal [DN]", fontsize=8)
-    axes.tick_params(labelsize=8, color=FAINT)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color=FAINT, lw=0.4)
+    title = f"{ramp.title}   ({ramp.x}, {ramp.y})   {_number(ramp.rate)} DN/s"
+    tidy(axes, title, "time since first group [s]", "raw signal [DN]")
 
 
 def _segments(ramp):
