@@ -1,0 +1,198 @@
+"""Connected regions of flagged pixels, as runs of columns: the work grows with the flags alone."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from onramp.kernels import kernel
+
+_WORD = 8  # columns looked at together
+_FEWEST_AROUND_HOLE = 8  # pixels
+
+
+class Regions(NamedTuple):
+    """Regions that touch at most at nothing, corners counting as touching, in reading order."""
+
+    runs: np.ndarray
+    """(nruns, 3) int32: row, first column, column after the last; region by region."""
+    starts: np.ndarray
+    """(nregions + 1,) int64: where each region's runs begin."""
+    area: np.ndarray
+    """(nregions,) int64 [pixel]"""
+    hull: np.ndarray
+    """(nregions,) int64: area with all gaps within rows filled [pixel]."""
+    sums: np.ndarray
+    """(nregions, 2) int64: of the rows and of the columns of the pixels."""
+    corners: np.ndarray
+    """(nregions, 4) int64: first row, row after the last, first column, column after the last."""
+
+    def centres(self, chosen):
+        """Return the mean row and column of some regions, (n, 2) float64."""
+        return self.sums[chosen] / self.area[chosen, None]
+
+    @property
+    def extents(self):
+        """Rows and columns that each region spans, (nregions, 2) int64."""
+        return self.corners[:, 1::2] - self.corners[:, ::2]
+
+    def at_least(self, area):
+        """
+        Return the indices of the regions whose area, holes filled, is not below `area` [pixel].
+
+        A hole is what cannot be left by steps to any of the eight neighbours.
+        """
+        large = self.area >= area
+        unsure = ~large & (self.hull >= area) & (self.area >= _FEWEST_AROUND_HOLE)
+        for region in np.flatnonzero(unsure):
+            large[region] = _filled_area(self, region) >= area
+        return np.flatnonzero(large)
+
+
+def find_regions(plane, before, bit):
+    """
+    Find the regions of pixels that have a flag in one plane and not in another.
+
+    Parameters
+    ----------
+    plane, before : (ny, nx) uint8
+        Data quality.
+    bit : int
+        The flag.
+
+    Returns
+    -------
+    Regions
+    """
+    return connect(find_runs(plane, before, bit))
+
+
+def connect(runs):
+    """
+    Join runs into regions.
+
+    Parameters
+    ----------
+    runs : (nruns, 3) int32
+        Row, first column, column after the last; by rows, then columns.
+
+    Returns
+    -------
+    Regions
+    """
+    labels = _label(runs)
+    order = np.argsort(labels, kind="stable")
+    runs, labels = runs[order], labels[order]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
+    row, left, right = runs.T.astype(np.int64)
+    width = right - left
+    gap = np.zeros_like(width)
+    same_row = (row[1:] == row[:-1]) & (labels[1:] == labels[:-1])
+    gap[1:][same_row] = (left[1:] - right[:-1])[same_row]
+    moments = [row * width, width * (left + right - 1) // 2]
+    firsts, lasts = starts[:-1], starts[1:] - 1
+    corners = [
+        row[firsts],
+        row[lasts] + 1,
+        np.minimum.reduceat(left, firsts),
+        np.maximum.reduceat(right, firsts),
+    ]
+    area, hull = np.add.reduceat(np.stack([width, width + gap]), firsts, axis=1)
+    sums = np.add.reduceat(moments, firsts, axis=1)
+    return Regions(runs, starts, area, hull, sums.T, np.stack(corners, axis=1))
+
+
+def find_runs(plane, before, bit):
+    """
+    Find the runs of pixels that have a flag in one plane and not in another.
+
+    Parameters
+    ----------
+    plane, before : (ny, nx) uint8
+    bit : int
+
+    Returns
+    -------
+    (nruns, 3) int32
+        Row, first column, column after the last; by rows, then columns.
+    """
+    edges = np.zeros((plane.shape[1] // _WORD + 1) * _WORD, np.uint8)
+    return _scan(plane, before, np.uint8(bit), edges, edges.view(np.uint64))
+
+
+@kernel
+def _scan(plane, before, bit, edges, words):
+    """Find runs; `edges` and `words` are one buffer for where a row's runs begin or end."""
+    ny, nx = plane.shape
+    runs = np.empty((1024, 3), np.int32)
+    count = 0
+    flagged = np.zeros(nx + 2, np.bool_)
+    for y in range(ny):
+        row, old = plane[y], before[y]
+        for x in range(nx):
+            flagged[x + 1] = row[x] & (row[x] ^ old[x]) & bit
+        for x in range(nx + 1):
+            edges[x] = flagged[x] ^ flagged[x + 1]
+        for word in range(words.size):
+            if words[word] == 0:
+                continue
+            for x in range(word * _WORD, (word + 1) * _WORD):
+                if not edges[x]:
+                    continue
+                if not flagged[x + 1]:
+                    runs[count, 2] = x
+                    count += 1
+                    continue
+                if count == runs.shape[0]:
+                    longer = np.empty((2 * count, 3), np.int32)
+                    for run in range(count):
+                        for n in range(3):
+                            longer[run, n] = runs[run, n]
+                    runs = longer
+                runs[count, 0] = y
+                runs[count, 1] = x
+    return runs[:count]
+
+
+@kernel
+def _root(parents, run):
+    while parents[run] != run:
+        parents[run] = parents[parents[run]]
+        run = parents[run]
+    return run
+
+
+@kernel
+def _label(runs):
+    """Number the region of each run by union-find; regions count in the order of first pixels."""
+    parents = np.arange(runs.shape[0])
+    above = 0
+    for run in range(runs.shape[0]):
+        y, left, right = runs[run, 0], runs[run, 1], runs[run, 2]
+        while runs[above, 0] < y - 1 or (runs[above, 0] == y - 1 and runs[above, 2] < left):
+            above += 1
+        other = above
+        while runs[other, 0] == y - 1 and runs[other, 1] <= right:
+            ours = _root(parents, run)
+            theirs = _root(parents, other)
+            parents[max(ours, theirs)] = min(ours, theirs)
+            other += 1
+    labels = np.empty(runs.shape[0], np.int64)
+    count = 0
+    for run in range(runs.shape[0]):
+        root = _root(parents, run)
+        if root == run:
+            labels[run] = count
+            count += 1
+        else:
+            labels[run] = labels[root]
+    return labels
+
+
+def _filled_area(regions, region):
+    from scipy.ndimage import binary_fill_holes
+
+    top, _, left, _ = regions.corners[region]
+    image = np.zeros(regions.extents[region], bool)
+    for y, first, last in regions.runs[regions.starts[region] : regions.starts[region + 1]]:
+        image[y - top, first - left : last - left] = True
+    return np.count_nonzero(binary_fill_holes(image, np.ones((3, 3))))
