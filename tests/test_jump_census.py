@@ -174,6 +174,16 @@ def test_averaged_groups_join_an_event_in_time():
     assert events_of(clear, nframes=2).tolist() == [0, 1, 1, 0, 1]
 
 
+def test_integrations_are_not_joined():
+    clear = np.zeros((5, 4, 8), bool)
+    clear[1, 2, 2] = clear[4, 2, 2] = True
+    data, groupdq, *planes = flagged_planes(clear)
+    band = np.repeat(data, 3, axis=0), np.repeat(groupdq, 3, axis=0), *planes
+    band[1][1, 4] = band[1][2, 1] = 0
+    census = census_of(band, Outputs.of(a_placement((4, 8))), nframes=2)
+    assert census.by_group[EVENTS].tolist() == [0, 2, 0, 0, 2]
+
+
 @pytest.mark.parametrize("nframes", [1, 3])
 def test_bands_add_up_to_the_frame(nframes):
     rng = np.random.default_rng(2)

@@ -67,6 +67,8 @@ def test_pixels_of_miri_are_larger():
         (200, 2_000_000, "as expected"),
         (40, 2_000_000, "low"),
         (900, 2_000_000, "high"),
+        (410, 2_000_000, "as expected"),
+        (110, 2_000_000, "as expected"),
         (0, 2_000_000, "low"),
         (2, 20_000, "too few to tell"),
         (0, 20_000, "too few to tell"),
