@@ -31,15 +31,16 @@ class Results(NamedTuple):
 
     groupdq: np.ndarray
     """After the jump step."""
-    rate: ramp_fit.Slopes
-    rateints: ramp_fit.Slopes
+    rate: ramp_fit.Slopes | tuple = ()
+    rateints: ramp_fit.Slopes | tuple = ()
 
     def arrays(self):
         """Return every array by name."""
         named = {"groupdq": self.groupdq}
         for product in ("rate", "rateints"):
-            for name, values in getattr(self, product)._asdict().items():
-                named[f"{product}_{name}"] = values
+            slopes = getattr(self, product)
+            names = [f"{product}_{field}" for field in ramp_fit.Slopes._fields]
+            named |= dict(zip(names, slopes))
         return named
 
 
@@ -64,14 +65,19 @@ class Passage:
         self.halo = self.detection.halo if "jump" in case.steps else 0
         self.timing = ramp_fit.Timing.of(group_time, group_time, 1)
         self.weights = ramp_fit.slope_weights(ngroups)
-        self.read_times = [np.array([group_time * (n + 1)]) for n in range(ngroups)]
+        self.covariance = None
+        if case.algorithm == "LIKELY":
+            from onramp.steps.covariance import Covariance
+
+            self.covariance = Covariance.of([[group_time * (n + 1)] for n in range(ngroups)])
 
     def results(self):
         """Return room for the results, in memory that is there already."""
         nints, _, ny, nx = self.shape
-        fits = "fit" in self.case.steps
-        slopes = [ramp_fit.Slopes.empty(*s) for s in ((ny, nx), (nints, ny, nx))] if fits else []
-        results = Results(np.empty(self.shape, np.uint8), *(slopes or ((), ())))
+        slopes = ()
+        if "fit" in self.case.steps:
+            slopes = ramp_fit.Slopes.empty(ny, nx), ramp_fit.Slopes.empty(nints, ny, nx)
+        results = Results(np.empty(self.shape, np.uint8), *slopes)
         for values in (results.groupdq, *results.rate, *results.rateints):
             values.fill(0)
         return results
@@ -123,12 +129,12 @@ class Passage:
         return seconds
 
     def _fit(self, data, groupdq, gain, readnoise, dark, pixeldq):
-        noise = ramp_fit.Noise(gain, ramp_fit.group_noise(readnoise, gain, 1), dark)
         if self.case.algorithm == "LIKELY":
-            from onramp.steps.likelihood import Covariance, fit_likelihood
+            from onramp.steps.likelihood import fit_likelihood
 
-            covariance = Covariance.of(self.read_times)
-            return fit_likelihood(data, groupdq, pixeldq, noise, covariance)[:2]
+            noise = ramp_fit.Noise(gain, readnoise, dark)
+            return fit_likelihood(data, groupdq, pixeldq, noise, self.covariance)[:2]
+        noise = ramp_fit.Noise(gain, ramp_fit.group_noise(readnoise, gain, 1), dark)
         return ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, self.timing, True, self.weights)
 
     def _flag_snowballs(self, groupdq):

@@ -100,6 +100,7 @@ def fit_ramps(case, arrays):
         f"{product}_{THEIR_NAMES.get(name, name)}": values
         for product, slopes in (("rate", rate), ("rateints", rateints))
         for name, values in slopes.items()
+        if name != "chisq"
     }
 
 

@@ -40,6 +40,7 @@ def test_steps_are_timed_and_find_what_was_drawn(benchmarks, name):
     given = {name: values.copy() for name, values in arrays.items()}
     results, took = benchmarks["steps_onramp"].measure(case, arrays)
     assert all(np.array_equal(values, given[name]) for name, values in arrays.items())
+    assert results.arrays().keys() >= {"groupdq"}
     assert took["cpu"] > 0
     assert took["stream"] > 0
     assert took["peak_mb"] >= took["before_mb"] > 10
