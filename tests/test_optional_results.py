@@ -268,6 +268,14 @@ def test_the_pedestal_is_before_the_first_group():
     assert dead.pedestal.item() == 0
 
 
+def test_dark_current_in_the_units_of_the_rate():
+    data, groupdq, noise = a_pixel([0, 10, 20, 30])
+    noise = noise._replace(dark_current=noise.dark_current + np.float32(4))
+    rateints, results = run(data, groupdq, noise, Rules(convert_dark_current=True))
+    assert results.var_poisson.item() == rateints.var_poisson.item()
+    assert results.var_poisson.item() == pytest.approx((1 * 2 + 4) / (2**2 * 30))
+
+
 def test_first_read():
     assert first_read(1, 0, 0) == 1.0
     assert first_read(4, 0, 0) == 0.625
