@@ -8,7 +8,7 @@ REFERENCE_PIXEL = 1 << 31
 
 def random_snowballs(seed):
     """
-    Make flags as the search for jumps leaves them, with snowballs at edges, in corners and on others.
+    Make flags as the search for jumps leaves them, with snowballs at edges and upon each other.
 
     Parameters
     ----------
