@@ -220,6 +220,12 @@ def test_showers_that_change_the_slope_too_much_are_left(ramps, parameters, kept
     assert (ramps.flagged[0, GROUP][ramps.shower].mean() > 0.9) == kept
 
 
+def test_amplitude_is_of_a_group():
+    assert rules_of(max_shower_amplitude=4).amplitude == 6 * GROUP_TIME
+    honoured = rules_of(max_shower_amplitude=4, honour_max_shower_amplitude=True)
+    assert honoured.amplitude == 4 * GROUP_TIME
+
+
 def test_bright_showers_are_left_by_default():
     ramps = Ramps(amplitude=9 * 6 * GROUP_TIME * 1.5)
     assert ramps.flag() == 1
@@ -264,12 +270,22 @@ def test_groups_up_to_the_first_usable_one_are_not_searched(ramps):
     assert ramps.flag() == 1
 
 
-def test_flagged_pixels_are_not_searched(ramps):
-    ramps.groupdq[0, GROUP, ramps.shower] = JUMP_DET
+@pytest.mark.parametrize("flags", [1, 2, 4, 5, 3, 33, 34, 36])
+def test_flagged_pixels_are_not_searched(ramps, flags):
+    ramps.groupdq[0, GROUP, ramps.shower] = flags
     assert ramps.flag() == 0
     ramps.groupdq[0, GROUP] = 0
     ramps.pixeldq[ramps.shower] = DO_NOT_USE
     assert ramps.flag() == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "count"), [(1, 0), (2, 0), (4, 0), (3, 0), (5, 0), (6, 1), (36, 1), (32, 1)]
+)
+def test_groups_lost_to_the_difference(ramps, flags, count):
+    """As in the reference, only certain values of the flags spoil the difference to the next."""
+    ramps.groupdq[0, GROUP - 1, ramps.shower] = flags
+    assert ramps.flag() == count
 
 
 def test_clipping_across_integrations(ramps):

@@ -140,6 +140,22 @@ def test_ellipses_have_the_moments_of_their_regions(plane, nothing):
             assert aligned == pytest.approx(1)
 
 
+def test_widening_adds_the_same_to_both_axes():
+    ellipse = Ellipses(*np.array([[0.0, 0, 4, 10, 0]]).T)
+    assert ellipse.widened(2.0, 400) == (8, 14)
+    assert ellipse.widened(2.0, 12) == (8, 12)
+
+
+def test_points_are_held_by_the_mirrored_ellipse():
+    """As in the reference: an ellipse longest along rows is taken as longest along columns."""
+    ellipse = Ellipses(*np.array([[50.0, 40, 4, 20, 0]] * 4).T)
+    down, across = np.array([[0, 0, 1, 8], [8, 11, 8, 0]])
+    assert ellipse.hold(50 + down, 40 + across).tolist() == [True, False, True, False]
+    tilted = ellipse._replace(angle=np.full(4, 30.0))
+    down, across = np.array([[4, 8, -4, 0], [7, 4, 7, 0]])
+    assert tilted.hold(50 + down, 40 + across).tolist() == [True, False, False, True]
+
+
 def test_moments_round_as_a_fused_product_does():
     from fractions import Fraction
 
@@ -300,6 +316,14 @@ def test_core_grows_by_so_much(exposure):
     found(exposure, sat_expand=3)
     expected = disk((64, 60), CENTRE, 6)
     np.testing.assert_array_equal((exposure[0, 4] & SATURATED) != 0, expected)
+
+
+def test_growth_within_a_widened_core_is_not_new(exposure):
+    still = exposure.copy()
+    exposure[0, 3:, disk((64, 60), CENTRE, 5)] = SATURATED
+    found(still)
+    found(exposure)
+    np.testing.assert_array_equal(exposure, still)
 
 
 @pytest.mark.parametrize(("factor", "radius"), [(2, 17), (3, 25)])

@@ -79,7 +79,7 @@ def connect(runs):
     -------
     Regions
     """
-    labels = _label(runs)
+    labels = _label(runs, np.arange(len(runs)))
     order = np.argsort(labels, kind="stable")
     runs, labels = runs[order], labels[order]
     starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
@@ -162,9 +162,8 @@ def _root(parents, run):
 
 
 @kernel
-def _label(runs):
-    """Number the region of each run by union-find; regions count in the order of first pixels."""
-    parents = np.arange(runs.shape[0])
+def _label(runs, parents):
+    """Number the region of each run by union-find, in the order of first pixels."""
     above = 0
     for run in range(runs.shape[0]):
         y, left, right = runs[run, 0], runs[run, 1], runs[run, 2]
@@ -176,7 +175,7 @@ def _label(runs):
             theirs = _root(parents, other)
             parents[max(ours, theirs)] = min(ours, theirs)
             other += 1
-    labels = np.empty(runs.shape[0], np.int64)
+    labels = np.empty_like(parents)
     count = 0
     for run in range(runs.shape[0]):
         root = _root(parents, run)
