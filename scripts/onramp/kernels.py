@@ -8,6 +8,10 @@ import numpy as np
 kernel = functools.partial(numba.njit, cache=True, nogil=True, error_model="numpy")
 """Decorate a kernel: cached on disk, free of the interpreter lock, IEEE division, no fast math."""
 
+scalar_kernel = functools.partial(kernel, _nrt=False)
+"""Decorate a kernel that allocates nothing: without the count of references to its arrays, which
+in loops over samples costs more than the work itself."""
+
 
 @functools.cache
 def sorting_network(size: int, ranks: tuple[int, ...] | None = None) -> np.ndarray:
@@ -106,7 +110,21 @@ def sort_all_columns(block):
         p *= 2
 
 
-@kernel
+FEW = 16  # values that are sorted faster than searched
+
+
+@scalar_kernel
+def _insertion_sort(values, count):
+    for n in range(1, count):
+        value = values[n]
+        place = n
+        while place > 0 and values[place - 1] > value:
+            values[place] = values[place - 1]
+            place -= 1
+        values[place] = value
+
+
+@scalar_kernel
 def _select(values, count, rank):
     """Reorder the first `count` values so that the one of `rank` is in its place (Hoare)."""
     low = 0
@@ -132,7 +150,7 @@ def _select(values, count, rank):
             return
 
 
-@kernel
+@scalar_kernel
 def middle_in_place(values, count):
     """
     Return the middle two of the first `count` values, or the middle one twice; reorders them.
@@ -142,6 +160,9 @@ def middle_in_place(values, count):
     if count == 0:
         return values.dtype.type(np.nan), values.dtype.type(np.nan)
     middle = count // 2
+    if count <= FEW:
+        _insertion_sort(values, count)
+        return values[(count - 1) // 2], values[middle]
     _select(values, count, middle)
     upper = values[middle]
     if count % 2:
@@ -152,7 +173,7 @@ def middle_in_place(values, count):
     return lower, upper
 
 
-@kernel
+@scalar_kernel
 def median_in_place(values, count):
     """Return the median of the first `count` values (float64), NaN if it is 0; reorders them."""
     lower, upper = middle_in_place(values, count)

@@ -6,9 +6,9 @@ import numpy as np
 
 from onramp.flags import JUMP_DET, PERSISTENCE, SATURATED
 from onramp.kernels import kernel
-from onramp.steps.ramp_fit import effective, frames_of, in_rates, line_weights
-from onramp.steps.ramp_pixel import load_pixel, pixel_work
-from onramp.steps.ramp_segments import find_segments, median_rate, segment_time, snr_class
+from onramp.steps.ramp_fit import Noise, effective, frames_of, in_rates, line_weights
+from onramp.steps.ramp_pixel import Band, load_ramp, room_for_ramp
+from onramp.steps.ramp_segments import find_segments, ramp_median, segment_time, snr_class
 from onramp.steps.ramp_sums import invert, segment_variances
 
 SQRT2 = 1.41421356  # to the reference's digits
@@ -82,8 +82,13 @@ def count_optional(data, groupdq, rules, zeroframe=None):
     njumps : int
         Groups flagged as jumps, the first group apart.
     """
+    ny, nx = data.shape[2:]
     rules = effective(rules, data.shape[1])
-    return _count_band((data, groupdq, frames_of(zeroframe, rules)), rules)
+    plane = np.zeros((ny, nx), np.float32)
+    noise = Noise(plane, plane, plane)
+    pixeldq = np.zeros((ny, nx), np.uint32)
+    band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
+    return _count_band(band, rules)
 
 
 def optional_results(data, groupdq, noise, timing, rules, rateints, first_read, zeroframe=None):
@@ -116,30 +121,30 @@ def optional_results(data, groupdq, noise, timing, rules, rateints, first_read, 
             "do not belong to one band"
         )
     noise, rules = in_rates(noise, rules), effective(rules, ngroups)
-    band = data, groupdq, frames_of(zeroframe, rules)
+    band = Band(data, groupdq, np.zeros((ny, nx), np.uint32), noise, frames_of(zeroframe, rules))
     results = OptionalResults.empty(nints, *_count_band(band, rules), (ny, nx))
     model = timing, line_weights(ngroups), rules, float(first_read)
-    _fill_band(band, noise, model, rateints.sci, results)
+    _fill_band(band, model, rateints.sci, results)
     return results
 
 
 @kernel
 def _count_band(band, rules):
-    nints, ngroups, ny, nx = band[0].shape
-    work = pixel_work(nints, ngroups)
-    flags, bounds = work.flags, work.bounds
+    nints, ngroups, ny, nx = band.data.shape
+    ramp = room_for_ramp(ngroups)
+    flags, bounds = ramp.flags, ramp.bounds
     nsegments = 0
     njumps = 0
-    for y in range(ny):
-        for x in range(nx):
-            load_pixel(band, y, x, rules, (work.ramps, flags, work.counts))
-            for i in range(nints):
+    for i in range(nints):
+        for y in range(ny):
+            for x in range(nx):
+                load_ramp(band, i, y, x, rules, ramp)
                 segments = jumps = singles = 0
                 for g in range(ngroups):
-                    singles += (flags[i, g] & ~PERSISTENCE) == 0
-                    jumps += g > 0 and (flags[i, g] & JUMP_DET) != 0
-                if not flags[i, 0] & SATURATED:
-                    segments = find_segments(flags[i], bounds)
+                    singles += (flags[g] & ~PERSISTENCE) == 0
+                    jumps += g > 0 and (flags[g] & JUMP_DET) != 0
+                if not flags[0] & SATURATED:
+                    segments = find_segments(flags, bounds)
                 if segments == 1 and bounds[0, 1] - bounds[0, 0] == 1:
                     segments = singles
                 nsegments = max(nsegments, segments)
@@ -148,23 +153,27 @@ def _count_band(band, rules):
 
 
 @kernel
-def _fill_band(band, noise, model, slopes, results):
-    nints, ngroups, ny, nx = band[0].shape
-    work = pixel_work(nints, ngroups)
+def _fill_band(band, model, slopes, results):
+    nints, ngroups, ny, nx = band.data.shape
+    ramp = room_for_ramp(ngroups)
     timing, _, rules, _ = model
+    noise = band.noise
     for y in range(ny):
         for x in range(nx):
-            load_pixel(band, y, x, rules, (work.ramps, work.flags, work.counts))
-            median = median_rate(work.ramps, work.flags, work.counts, timing, work.values)
+            median = 0.0
+            for i in range(nints):
+                alone = load_ramp(band, i, y, x, rules, ramp)[3]
+                median += ramp_median(ramp.samples, ramp.flags, alone, timing, ramp.values)
             pixel = (
-                median if median > 0.0 else 0.0,
+                max(median / nints, 0.0),
                 np.float64(noise.dark_current[y, x]),
                 np.float64(noise.gain[y, x]),
                 np.float64(noise.readnoise[y, x]),
             )
             for i in range(nints):
                 _store_jumps(band, i, y, x, results.crmag)
-                pedestal = _store_segments(i, y, x, pixel, model, work, results)
+                alone = load_ramp(band, i, y, x, rules, ramp)[3]
+                pedestal = _store_segments((i, y, x, alone), pixel, model, ramp, results)
                 if not (np.isnan(slopes[i, y, x]) or np.isnan(pedestal)):
                     results.pedestal[i, y, x] = pedestal
 
@@ -172,7 +181,7 @@ def _fill_band(band, noise, model, slopes, results):
 @kernel
 def _store_jumps(band, i, y, x, sizes):
     """Store the difference to the group before of each group flagged as a jump."""
-    data, groupdq, _ = band
+    data, groupdq = band.data, band.groupdq
     count = 0
     for g in range(1, data.shape[1]):
         now = np.int64(groupdq[i, g, y, x])
@@ -184,14 +193,15 @@ def _store_jumps(band, i, y, x, sizes):
 
 
 @kernel
-def _store_segments(i, y, x, pixel, model, work, results):
+def _store_segments(place, pixel, model, work, results):
     """Store a ramp's segments; return its pedestal."""
+    i, y, x, zeroth = place
     timing, weights, rules, middle = model
     median, dark_current, gain, readnoise = pixel
-    ramp, zeroth = work.ramps[i], work.counts[i, 3]
+    ramp = work.samples
     nsegments = 0
-    if not work.flags[i, 0] & SATURATED:
-        nsegments = find_segments(work.flags[i], work.bounds)
+    if not work.flags[0] & SATURATED:
+        nsegments = find_segments(work.flags, work.bounds)
     slope_sum = weight_r = 0.0
     for n in range(nsegments):
         start, end = work.bounds[n, 0], work.bounds[n, 1]

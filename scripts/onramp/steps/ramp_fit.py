@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
-from onramp.kernels import middle_ranks, sorting_network
+from onramp.steps.ramp_pixel import Band
 from onramp.steps.ramp_rows import fit_band
 
 POWERS = (0.0, 0.4, 1.0, 3.0, 6.0, 10.0)  # of the weights, by signal-to-noise class
-LARGEST_NETWORK = 128  # differences in an integration; beyond it pixels take the exact path
 
 
 class Timing(NamedTuple):
@@ -173,6 +172,14 @@ def slope_weights(ngroups):
     return weights
 
 
+def _whole_ramp(weights):
+    """Return the weights of a whole ramp, as `fit_band` takes them."""
+    ngroups = weights.shape[2]
+    if ngroups == 2:
+        return np.ones((1, len(POWERS)))
+    return np.ascontiguousarray(weights[:, ngroups, : (ngroups - 1) // 2 : -1].T)
+
+
 def in_rates(noise, rules):
     """Return the Noise with its dark current as the rules want it added to rates."""
     if not rules.convert_dark_current:
@@ -231,13 +238,8 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=
     rules = rules if isinstance(rules, Rules) else Rules(bool(rules))
     noise, rules = in_rates(noise, rules), effective(rules, ngroups)
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
-    ndiffs = ngroups - 1
-    quick = 1 <= ndiffs <= LARGEST_NETWORK
-    network = sorting_network(ndiffs, middle_ranks(ndiffs)) if quick else sorting_network(0)
-    fit_band(
-        data, groupdq, pixeldq, noise, timing, weights, network, (quick, rules),
-        frames_of(zeroframe, rules), rate, rateints,
-    )  # fmt: skip
+    band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
+    fit_band(band, (timing, weights, rules), _whole_ramp(weights), rate, rateints)
     if rules.flag_nan_rates:
         for slopes in (rate, rateints):
             slopes.dq[np.isnan(slopes.sci)] |= np.uint32(DO_NOT_USE)

@@ -1,138 +1,251 @@
-"""Rows of ramps: unbroken ones all columns at once, the others pixel by pixel."""
+"""Stretches of rows of ramps: unbroken ramps all columns at once, the others one by one."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import kernel, sort_columns
-from onramp.steps.ramp_pixel import Band, fit_pixels, pixel_work
-from onramp.steps.ramp_sums import (
-    combine_integrations,
-    combine_segments,
-    segment_variances,
-    store,
-    store_mean,
+from onramp.kernels import kernel, sort_all_columns
+from onramp.steps.differences import block_width
+from onramp.steps.ramp_pixel import (
+    Totals,
+    add_broken_medians,
+    fit_broken,
+    restore_charge_loss,
+    room_for_ramp,
 )
+from onramp.steps.ramp_segments import SNR_CLASSES
+from onramp.steps.ramp_sums import LARGE_VARIANCE
 
 INVALID = DO_NOT_USE | SATURATED
 
 
-@kernel
-def _good_row(data, groupdq, pixeldq, noise, y, good):
-    """Mark the pixels of a row that have no flag and nothing odd about them."""
-    for x in range(good.size):
-        gain, readnoise = noise.gain[y, x], noise.readnoise[y, x]
-        good[x] = (
-            (pixeldq[y, x] & INVALID) == 0
-            and 0.0 < gain < np.inf
-            and 0.0 < readnoise < np.inf
-            and np.isfinite(noise.dark_current[y, x])
-        )
-    for i in range(data.shape[0]):
-        for g in range(data.shape[1]):
-            samples, flags = data[i, g, y], groupdq[i, g, y]
-            for x in range(good.size):
-                good[x] &= (flags[x] == 0) & (samples[x] == samples[x])
+class Room(NamedTuple):
+    """Room to work on the unbroken ramps of a stretch of n pixels."""
+
+    block: np.ndarray
+    """(ngroups - 1, n) float32, differences [DN]."""
+    classes: np.ndarray
+    """(n,) unsigned, signal-to-noise class."""
+    slope: np.ndarray
+    """(n,) float64, change in a group [DN]."""
+    weight: np.ndarray
+    """(n,) float64, inverse read-noise variance of a whole ramp."""
+    constants: np.ndarray
+    """(4, n) float32: error, variances, and 0 where they are too large to keep a slope, else 1."""
 
 
 @kernel
-def _add_median_row(data, i, y, network, block, timing, median):
-    """Add the median count rate [DN/s] of one integration to each pixel of a row."""
-    ndiffs = block.shape[0]
-    for k in range(ndiffs):
-        now, before = data[i, k + 1, y], data[i, k, y]
-        target = block[k]
-        for x in range(median.size):
-            target[x] = np.float64(now[x]) - np.float64(before[x])
-    sort_columns(block, network)
-    upper = block[ndiffs // 2]
-    lower = block[ndiffs // 2 - 1 + ndiffs % 2]
-    for x in range(median.size):
-        median[x] += 0.5 * (lower[x] + upper[x]) / timing.group
-
-
-@kernel
-def _slope_row(data, i, y, noise, timing, weights, classes, slope):
-    """Fit the unbroken ramps of a row as one segment each: slope [DN/s]."""
-    ngroups = data.shape[1]
-    first, last = data[i, 0, y], data[i, ngroups - 1, y]
-    if ngroups == 2:
-        for x in range(slope.size):
-            slope[x] = (np.float64(last[x]) - np.float64(first[x])) / timing.group
-        return
-    for x in range(slope.size):
-        signal = np.float64(last[x]) - np.float64(first[x])
-        gain = np.float64(noise.gain[y, x])
-        readnoise = np.float64(noise.readnoise[y, x])
-        variance = readnoise * readnoise + signal * gain
-        snr = signal * gain / np.sqrt(max(variance, 1e-300))
-        classes[x] = (
-            np.int64(snr >= 5.0) + np.int64(snr >= 10.0) + np.int64(snr >= 20.0)
-            + np.int64(snr >= 50.0) + np.int64(snr >= 100.0)
-        )  # fmt: skip
-        slope[x] = 0.0
-    for g in range(ngroups):
-        samples = data[i, g, y]
-        for x in range(slope.size):
-            slope[x] += weights[classes[x], ngroups, g] * np.float64(samples[x])
-    for x in range(slope.size):
-        slope[x] /= timing.group
-
-
-@kernel
-def _fit_good_row(data, y, noise, timing, weights, network, work, good, total, rateints, keep):
-    """Fit the unbroken ramps of a row; `total` gathers the sums over integrations (3, nx)."""
-    nints, ngroups, _, nx = data.shape
-    block, median, slope, classes = work
-    median[:] = 0.0
-    total[:] = 0.0
-    for i in range(nints):
-        _add_median_row(data, i, y, network, block, timing, median)
-    for i in range(nints):
-        _slope_row(data, i, y, noise, timing, weights, classes, slope)
-        for x in range(nx):
-            if not good[x]:
-                continue
-            gain = np.float64(noise.gain[y, x])
-            rate = max(median[x] / nints, 0.0)
-            var_p, var_r = segment_variances(
-                rate, noise.dark_current[y, x], gain, noise.readnoise[y, x], ngroups, timing.group
-            )
-            weight_p = 1.0 / var_p if var_p > 0.0 else 0.0
-            sums = slope[x] / var_r, weight_p, 1.0 / var_r
-            fitted = combine_segments(sums[0], sums[1], sums[2], 1.0 / (var_p + var_r), keep)
-            store(rateints, i, y, x, fitted)
-            for n in range(3):
-                total[n, x] += sums[n]
-
-
-@kernel
-def fit_band(
-    data, groupdq, pixeldq, noise, timing, weights, network, options, frames, rate, rateints
-):
-    """Fit a band; `options`: rows at a time, and the Rules; `frames` is empty without ZEROFRAME."""
-    nints, ngroups, ny, nx = data.shape
-    quick, rules = options
-    keep = rules.keep_large_variances
-    good = np.zeros(nx, np.bool_)
-    total = np.empty((3, nx))
-    row_work = (
-        np.empty((max(ngroups - 1, 1), nx)),
-        np.empty(nx),
-        np.empty(nx),
-        np.empty(nx, np.int64),
+def _room(ngroups, width):
+    return Room(
+        np.zeros((max(ngroups - 1, 1), width), np.float32),
+        np.empty(width, np.uintp),
+        np.empty(width),
+        np.empty(width),
+        np.empty((4, width), np.float32),
     )
-    band = Band(data, groupdq, pixeldq, noise, frames)
-    work = pixel_work(nints, ngroups)
+
+
+@kernel
+def _totals(nints, width):
+    return Totals(
+        np.empty((nints, width), np.uint8),
+        np.empty(width, np.int64),
+        np.empty(width),
+        np.empty((3, width)),
+        np.empty(width, np.uint32),
+        np.empty((2, width), np.int64),
+        np.empty(width, np.uint8),
+    )
+
+
+@kernel
+def _usable_pixels(band, y, left, right, usable):
+    """Mark the pixels of a stretch that have nothing odd about them."""
+    dq, noise = band.pixeldq[y, left:right], band.noise
+    gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
+    dark_current = noise.dark_current[y, left:right]
+    for x in range(dq.size):
+        usable[x] = (
+            ((dq[x] & INVALID) == 0)
+            & (gain[x] > 0.0) & (gain[x] < np.inf)
+            & (readnoise[x] > 0.0) & (readnoise[x] < np.inf)
+            & (np.abs(dark_current[x]) < np.inf)
+        )  # fmt: skip
+
+
+@kernel
+def _begin(band, y, left, right, totals):
+    """Empty the totals; mark the ramps of usable pixels, two groups or more without flag or NaN."""
+    data, groupdq = band.data, band.groupdq
+    nints, ngroups = data.shape[:2]
+    totals.nclean[:] = 0
+    totals.sums[:] = 0.0
+    totals.lost[:] = 0
+    totals.saturated[:] = 0
+    totals.dq[: right - left] = band.pixeldq[y, left:right]
+    for i in range(nints):
+        clean = totals.clean[i]
+        if i == 0:
+            _usable_pixels(band, y, left, right, clean)
+            usable = clean[: right - left] * np.uint8(ngroups > 1)
+        clean[: right - left] = usable
+        for g in range(ngroups):
+            samples, flags = data[i, g, y, left:right], groupdq[i, g, y, left:right]
+            for x in range(right - left):
+                clean[x] &= (flags[x] == 0) & (samples[x] == samples[x])
+        for x in range(right - left):
+            totals.nclean[x] += clean[x]
+
+
+@kernel
+def _add_medians(data, y, left, right, timing, room, totals):
+    """Add the median count rates of the unbroken ramps."""
+    ndiffs = data.shape[1] - 1
+    block = room.block
+    factor = 0.5 / timing.group
+    totals.median[:] = 0.0
+    for i in range(data.shape[0] if ndiffs else 0):
+        for k in range(ndiffs):
+            now, before = data[i, k + 1, y, left:right], data[i, k, y, left:right]
+            target = block[k]
+            for x in range(right - left):
+                diff = now[x] - before[x]
+                target[x] = diff if diff == diff else np.float32(0.0)
+        sort_all_columns(block)
+        upper = block[ndiffs // 2]
+        lower = block[ndiffs // 2 - 1 + ndiffs % 2]
+        clean = totals.clean[i]
+        for x in range(right - left):
+            median = factor * (np.float64(lower[x]) + np.float64(upper[x]))
+            totals.median[x] += median if clean[x] else 0.0
+
+
+@kernel
+def _whole_ramps(band, y, left, right, timing, keep, room, totals):
+    """Find errors, variances and weights of unbroken ramps, the same in all integrations."""
+    noise = band.noise
+    gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
+    dark_current = noise.dark_current[y, left:right]
+    nints, ngroups = band.data.shape[:2]
+    n = np.float64(ngroups)
+    limit = np.inf if keep else LARGE_VARIANCE
+    err, var_poisson, var_rnoise = room.constants[0], room.constants[1], room.constants[2]
+    kept = room.constants[3]
+    for x in range(right - left):
+        in_dn = timing.group * np.float64(gain[x])
+        flux = max(totals.median[x] / nints, 0.0) + np.float64(dark_current[x])
+        var_p = flux / (in_dn * (n - 1.0))
+        var_r = 12.0 * (np.float64(readnoise[x]) / in_dn) ** 2 / (n * n * n - n)
+        both = var_p + var_r
+        var_poisson[x] = var_p if (var_p > 0.0) & (var_p < limit) else 0.0
+        var_rnoise[x] = var_r if var_r < limit else 0.0
+        kept[x] = 1.0 if var_r < limit else 0.0
+        err[x] = np.sqrt(both) if both <= limit else 0.0
+        room.weight[x] = 1.0 / var_r
+        nclean = totals.nclean[x]
+        totals.sums[1, x] += nclean / var_p if (nclean > 0) & (var_p > 0.0) else 0.0
+        totals.sums[2, x] += nclean / var_r if nclean > 0 else 0.0
+
+
+@kernel
+def _slopes(data, i, y, left, right, noise, weights, room):
+    """Fit the ramps of a stretch in one integration as one segment each."""
+    ngroups = data.shape[1]
+    first, last = data[i, 0, y, left:right], data[i, ngroups - 1, y, left:right]
+    gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
+    classes, slope = room.classes, room.slope
+    for x in range(right - left):
+        signal = (np.float64(last[x]) - np.float64(first[x])) * np.float64(gain[x])
+        variance = np.float64(readnoise[x]) ** 2 + signal
+        square = signal * signal if signal > 0.0 else -1.0
+        found = np.uintp(0)
+        for limit in SNR_CLASSES:
+            found += np.uintp(square >= limit * limit * variance)
+        classes[x] = found
+        slope[x] = 0.0
+    for k in range(weights.shape[0]):
+        low, high = data[i, k, y, left:right], data[i, ngroups - 1 - k, y, left:right]
+        for x in range(right - left):
+            slope[x] += weights[k, classes[x]] * (np.float64(high[x]) - np.float64(low[x]))
+
+
+@kernel
+def _store_clean(band, i, y, left, right, timing, room, totals, rateints):
+    """Store the unbroken ramps of a stretch in one integration, and add their slopes."""
+    err, var_poisson, var_rnoise = room.constants[0], room.constants[1], room.constants[2]
+    kept, clean, sums = room.constants[3], totals.clean[i], totals.sums[0]
+    pixeldq, dq = band.pixeldq[y, left:right], rateints.dq[i, y, left:right]
+    sci, error = rateints.sci[i, y, left:right], rateints.err[i, y, left:right]
+    poisson = rateints.var_poisson[i, y, left:right]
+    rnoise = rateints.var_rnoise[i, y, left:right]
+    for x in range(right - left):
+        good = clean[x] != 0
+        slope = room.slope[x] / timing.group
+        sci[x] = np.float32(slope) * kept[x] if good else sci[x]
+        error[x] = err[x] if good else error[x]
+        poisson[x] = var_poisson[x] if good else poisson[x]
+        rnoise[x] = var_rnoise[x] if good else rnoise[x]
+        dq[x] = pixeldq[x] if good else dq[x]
+        sums[x] += slope * room.weight[x] if good else 0.0
+
+
+@kernel
+def _store_mean(y, left, right, keep, totals, rate):
+    """Store the means over integrations of a stretch."""
+    nints = totals.clean.shape[0]
+    limit = np.inf if keep else LARGE_VARIANCE
+    slopes, poissons, rnoises = totals.sums[0], totals.sums[1], totals.sums[2]
+    sci, err, dq = rate.sci[y, left:right], rate.err[y, left:right], rate.dq[y, left:right]
+    poisson, rnoise = rate.var_poisson[y, left:right], rate.var_rnoise[y, left:right]
+    for x in range(right - left):
+        var_p, var_r = 1.0 / poissons[x], 1.0 / rnoises[x]
+        var_p = var_p if (poissons[x] > 0.0) & (var_p < limit) else 0.0
+        var_r = var_r if rnoises[x] > 0.0 else rnoises[x]
+        var_r = 0.0 if var_r >= limit else var_r
+        quality = totals.dq[x]
+        quality |= np.uint32(DO_NOT_USE * (totals.lost[0, x] == nints))
+        quality |= np.uint32(SATURATED * (totals.lost[1, x] == nints))
+        invalid = (quality & INVALID) != 0
+        sci[x] = np.float32(np.nan) if invalid else np.float32(slopes[x] * var_r)
+        err[x] = np.float32(0.0) if invalid else np.float32(np.sqrt(var_p + var_r))
+        poisson[x] = np.float32(0.0) if invalid else np.float32(var_p)
+        rnoise[x] = np.float32(0.0) if invalid else np.float32(var_r)
+        dq[x] = quality | np.uint32(SATURATED * totals.saturated[x])
+
+
+@kernel
+def fit_band(band, model, whole, rate, rateints):
+    """
+    Fit a band.
+
+    Parameters
+    ----------
+    band : onramp.steps.ramp_pixel.Band
+    model : tuple
+        Timing, weights of segments and Rules, as `onramp.steps.ramp_fit` has them.
+    whole : (ngroups // 2, 6) float64
+        Weights of the differences between the groups at the same distance from the ends of a
+        whole ramp, outermost first, by signal-to-noise class.
+    rate, rateints : onramp.steps.ramp_fit.Slopes
+        To be filled.
+    """
+    timing, _, rules = model
+    nints, ngroups, ny, nx = band.data.shape
+    width = block_width(ngroups, nx)
+    room, totals, ramp = _room(ngroups, width), _totals(nints, width), room_for_ramp(ngroups)
+    keep = rules.keep_large_variances
     for y in range(ny):
-        if quick:
-            _good_row(data, groupdq, pixeldq, noise, y, good)
-            _fit_good_row(
-                data, y, noise, timing, weights, network, row_work, good, total, rateints, keep
-            )
-        for x in range(nx):
-            if good[x]:
-                rate.dq[y, x] = pixeldq[y, x]
-                rateints.dq[:, y, x] = pixeldq[y, x]
-                sums = total[0, x], total[1, x], total[2, x]
-                store_mean(rate, y, x, combine_integrations(sums, keep))
-        fit_pixels(band, y, good, (timing, weights, rules), work, rate, rateints)
+        for left in range(0, nx, width):
+            right = min(left + width, nx)
+            _begin(band, y, left, right, totals)
+            _add_medians(band.data, y, left, right, timing, room, totals)
+            add_broken_medians(band, y, left, model, ramp, totals)
+            charged = fit_broken(band, y, left, model, ramp, totals, rateints)
+            _whole_ramps(band, y, left, right, timing, keep, room, totals)
+            for i in range(nints):
+                _slopes(band.data, i, y, left, right, band.noise, whole, room)
+                _store_clean(band, i, y, left, right, timing, room, totals, rateints)
+            _store_mean(y, left, right, keep, totals, rate)
+            if charged:
+                restore_charge_loss(band, y, left, model, ramp, rate, rateints)

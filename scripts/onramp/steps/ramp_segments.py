@@ -3,59 +3,54 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, JUMP_DET, PERSISTENCE
-from onramp.kernels import kernel, median_in_place
+from onramp.kernels import median_in_place, scalar_kernel
 from onramp.steps.ramp_sums import segment_variances
 
 SNR_CLASSES = (5.0, 10.0, 20.0, 50.0, 100.0)
 NO_ZEROTH, ZEROTH_GROUP, ZERO_FRAME = range(3)
 
 
-@kernel
+@scalar_kernel
 def snr_class(signal, gain, readnoise):
     """Return the index of the weights for a segment that gained `signal` [DN]."""
-    variance = readnoise * readnoise + signal * gain
-    if variance <= 0.0 or gain == 0.0:
+    electrons = signal * gain
+    variance = readnoise * readnoise + electrons
+    if variance <= 0.0 or gain == 0.0 or electrons <= 0.0:
         return 0
-    snr = signal * gain / np.sqrt(variance)
+    square = electrons * electrons
     for n in range(5):
-        if snr < SNR_CLASSES[n]:
+        if square < SNR_CLASSES[n] * SNR_CLASSES[n] * variance:
             return n
     return 5
 
 
-@kernel
-def median_rate(ramps, flags, counts, timing, values):
-    """Return the mean over integrations of the median count rate [DN/s]."""
-    nints, ngroups = ramps.shape
-    total = 0.0
-    for i in range(nints):
-        if ngroups == 1 or counts[i, 3] == ZEROTH_GROUP:
-            rate = ramps[i, 0] / timing.one_group
-        elif counts[i, 3] == ZERO_FRAME:
-            rate = ramps[i, 0] / timing.frame
-        else:
-            rate = _median_difference(ramps[i], flags[i], timing.group, values)
-        if np.isnan(rate) and ngroups > 1:
-            rate = 0.0
-        total += rate
-    return total / nints
+@scalar_kernel
+def ramp_median(ramp, flags, zeroth, timing, values):
+    """Return the median count rate of a ramp [DN/s]; `values` is scratch."""
+    if ramp.size == 1 or zeroth == ZEROTH_GROUP:
+        rate = ramp[0] / timing.one_group
+    elif zeroth == ZERO_FRAME:
+        rate = ramp[0] / timing.frame
+    else:
+        rate = _median_difference(ramp, flags, values) / timing.group
+    return 0.0 if np.isnan(rate) and ramp.size > 1 else rate
 
 
-@kernel
-def _median_difference(ramp, flags, group_time, values):
+@scalar_kernel
+def _median_difference(ramp, flags, values):
     count = 0
     for g in range(ramp.size - 1):
         usable = not ((flags[g] | flags[g + 1]) & DO_NOT_USE or flags[g + 1] & JUMP_DET)
-        difference = ramp[g + 1] / group_time - ramp[g] / group_time
+        difference = ramp[g + 1] - ramp[g]
         if usable and not np.isnan(difference):
             values[count] = difference
             count += 1
     if count == 0 and not flags[0] & DO_NOT_USE:
-        return ramp[0] / group_time
+        return ramp[0]
     return median_in_place(values, count)
 
 
-@kernel
+@scalar_kernel
 def find_segments(flags, bounds):
     """
     Find the unbroken stretches of good groups; return how many to fit.
@@ -91,7 +86,7 @@ def find_segments(flags, bounds):
     return kept
 
 
-@kernel
+@scalar_kernel
 def _segment_slope(ramp, start, end, gain, readnoise, time, weights):
     """Return the slope of one segment [DN/s]."""
     length = end - start
@@ -109,7 +104,7 @@ def _segment_slope(ramp, start, end, gain, readnoise, time, weights):
     return slope / time
 
 
-@kernel
+@scalar_kernel
 def segment_time(length, zeroth, timing):
     """Return the time between the groups of a segment, or up to its only sample [s]."""
     if length == 1 and zeroth == ZEROTH_GROUP:
@@ -119,21 +114,22 @@ def segment_time(length, zeroth, timing):
     return timing.group
 
 
-@kernel
-def fit_segments(ramp, bounds, zeroth, pixel, timing, weights):
+@scalar_kernel
+def fit_segments(ramp, bounds, nsegments, zeroth, pixel, timing, weights):
     """Return a ramp's sums over segments: slope/variance and the inverse variances."""
-    median, dark_current, gain, readnoise = pixel
+    rate, dark_current, gain, readnoise = pixel
     slope_sum = 0.0
     weight_p = 0.0
     weight_r = 0.0
     weight_e = 0.0
-    for n in range(bounds.shape[0]):
+    for n in range(nsegments):
         start, end = bounds[n, 0], bounds[n, 1]
         time = segment_time(end - start, zeroth, timing)
         slope = _segment_slope(ramp, start, end, gain, readnoise, time, weights)
-        var_p, var_r = segment_variances(median, dark_current, gain, readnoise, end - start, time)
-        slope_sum += slope / var_r
-        weight_r += 1.0 / var_r
+        var_p, var_r = segment_variances(rate, dark_current, gain, readnoise, end - start, time)
+        inverse_r = 1.0 / var_r
+        slope_sum += slope * inverse_r
+        weight_r += inverse_r
         weight_e += 1.0 / (var_p + var_r)
         if var_p > 0.0:
             weight_p += 1.0 / var_p

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from onramp.kernels import kernel
+from onramp.kernels import scalar_kernel
 
 LARGE_VARIANCE = 1.0e6  # (DN/s)^2; beyond it the reference gives 0
 
 
-@kernel
+@scalar_kernel
 def segment_variances(rate, dark_current, gain, readnoise, length, time):
     """Return the Poisson and read-noise variance of a segment's slope [(DN/s)^2]."""
     n = np.float64(length)
@@ -23,9 +23,10 @@ def segment_variances(rate, dark_current, gain, readnoise, length, time):
     return var_p, 12.0 * noise * noise / (combinations * gain * gain)
 
 
-@kernel
-def combine_segments(slope_sum, weight_poisson, weight_rnoise, weight_total, keep):
-    """Return one integration's slope, error and variances; `keep` those too large as well."""
+@scalar_kernel
+def combine_segments(sums, keep):
+    """Return a ramp's slope, error and variances; `keep` those too large as well."""
+    slope_sum, weight_poisson, weight_rnoise, weight_total = sums
     var_poisson = 1.0 / weight_poisson if weight_poisson > 0.0 else 0.0
     if var_poisson >= LARGE_VARIANCE and not keep:
         var_poisson = 0.0
@@ -37,7 +38,7 @@ def combine_segments(slope_sum, weight_poisson, weight_rnoise, weight_total, kee
     return slope_sum * var_rnoise, err, var_poisson, var_rnoise
 
 
-@kernel
+@scalar_kernel
 def invert(weight, keep):
     """Return a variance from its inverse; zero if it is too large, unless to `keep`."""
     if not weight > 0.0:
@@ -46,30 +47,10 @@ def invert(weight, keep):
     return 0.0 if variance >= LARGE_VARIANCE and not keep else variance
 
 
-@kernel
-def combine_integrations(total, keep):
-    """Return the mean slope, its error and variances from sums of inverse variances."""
-    var_poisson = invert(total[1], keep)
-    if var_poisson < 0.0:
-        var_poisson = 0.0
-    var_rnoise = invert(total[2], keep)
-    slope = total[0] * var_rnoise
-    return slope, np.sqrt(var_poisson + var_rnoise), var_poisson, var_rnoise
-
-
-@kernel
+@scalar_kernel
 def store(slopes, i, y, x, values):
     """Store slope, error, Poisson and read-noise variance of one pixel of one integration."""
     slopes.sci[i, y, x] = values[0]
     slopes.err[i, y, x] = values[1]
     slopes.var_poisson[i, y, x] = values[2]
     slopes.var_rnoise[i, y, x] = values[3]
-
-
-@kernel
-def store_mean(slopes, y, x, values):
-    """Store slope, error, Poisson and read-noise variance of one pixel."""
-    slopes.sci[y, x] = values[0]
-    slopes.err[y, x] = values[1]
-    slopes.var_poisson[y, x] = values[2]
-    slopes.var_rnoise[y, x] = values[3]
