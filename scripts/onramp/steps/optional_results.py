@@ -165,7 +165,7 @@ def _fill_band(band, model, slopes, results):
                 alone = load_ramp(band, i, y, x, rules, ramp)[3]
                 median += ramp_median(ramp.samples, ramp.flags, alone, timing, ramp.values)
             pixel = (
-                max(median / nints, 0.0),
+                median / nints if median > 0.0 else 0.0,
                 np.float64(noise.dark_current[y, x]),
                 np.float64(noise.gain[y, x]),
                 np.float64(noise.readnoise[y, x]),

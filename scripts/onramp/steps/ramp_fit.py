@@ -172,9 +172,8 @@ def slope_weights(ngroups):
     return weights
 
 
-def _whole_ramp(weights):
+def _whole_ramp(weights, ngroups):
     """Return the weights of a whole ramp, as `fit_band` takes them."""
-    ngroups = weights.shape[2]
     if ngroups == 2:
         return np.ones((1, len(POWERS)))
     return np.ascontiguousarray(weights[:, ngroups, : (ngroups - 1) // 2 : -1].T)
@@ -239,7 +238,7 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=
     noise, rules = in_rates(noise, rules), effective(rules, ngroups)
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
     band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
-    fit_band(band, (timing, weights, rules), _whole_ramp(weights), rate, rateints)
+    fit_band(band, (timing, weights, rules), _whole_ramp(weights, ngroups), rate, rateints)
     if rules.flag_nan_rates:
         for slopes in (rate, rateints):
             slopes.dq[np.isnan(slopes.sci)] |= np.uint32(DO_NOT_USE)

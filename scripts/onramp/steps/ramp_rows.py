@@ -158,7 +158,7 @@ def _slopes(data, i, y, left, right, noise, weights, room):
     for x in range(right - left):
         signal = (np.float64(last[x]) - np.float64(first[x])) * np.float64(gain[x])
         variance = np.float64(readnoise[x]) ** 2 + signal
-        square = signal * signal if signal > 0.0 else -1.0
+        square = signal * signal if signal > 0.0 else -np.inf
         found = np.uintp(0)
         for limit in SNR_CLASSES:
             found += np.uintp(square >= limit * limit * variance)
