@@ -14,7 +14,7 @@ from onramp.steps.covariance import Covariance
 from onramp.steps.likelihood_jumps import ONE_OMIT, TWO_OMIT
 from onramp.steps.likelihood_sums import Block, solve
 
-WIDTH = 128  # columns at a time, so that a block stays in the processor's cache
+WIDTH = 256  # columns at a time, so that a block stays in the processor's cache
 MARGIN = 1.0 - 1e-6  # fraction of the thresholds below which a ramp is surely without a jump
 ROUNDING = 1e-12  # fraction of D^T C^-1 D by which chi-squared may surely not be wrong
 
@@ -56,28 +56,29 @@ class RowWork(NamedTuple):
     """Room for the rows of one thread."""
 
     block: Block
-    sorted: np.ndarray
-    """(n, m) float64"""
+    scratch: np.ndarray
+    """(2, n, m) float64"""
     columns: np.ndarray
-    """(12, m) float64"""
+    """(7, m) float64"""
 
     @classmethod
     def empty(cls, n, m):
         """Allocate room for n differences of m columns."""
-        return cls(Block.empty(n, m), np.zeros((n, m)), np.zeros((12, m)))
+        return cls(Block.empty(n, m), np.zeros((2, n, m)), np.zeros((7, m)))
 
 
 @kernel
 def _load(ramps, i, y, start, delta_t, block, unsorted):
     """Fill a block's `diffs` and `use` from the samples [DN] of some columns of a row."""
     n, m = unsorted.shape
-    samples, unused = ramps.data[i, :, y], ramps.unused[i, :, y]
     for k in range(n):
         step = 1.0 / delta_t[k]
+        before, after = ramps.data[i, k, y, start:], ramps.data[i, k + 1, y, start:]
+        unused = ramps.unused[i, k, y, start:]
         for x in range(m):
-            block.use[k, x] = 0.0 if unused[k, start + x] else 1.0
+            block.use[k, x] = 0.0 if unused[x] else 1.0
         for x in range(m):
-            difference = np.float64(samples[k + 1, start + x] - samples[k, start + x]) * step
+            difference = np.float64(after[x] - before[x]) * step
             unsorted[k, x] = difference
             block.diffs[k, x] = difference * block.use[k, x]
 
@@ -142,35 +143,36 @@ def _screen(block, pairs, scale, work, suspect):
     With g = C dB - B dC and V the inverse covariance, leaving out j takes g_j^2 / (C v_jj) off
     chi-squared, v_jk = C V_jk - dC_j dC_k; leaving out j and k, g v^-1 g / C in two dimensions.
     """
-    n, m = block.diffs.shape
-    A, B, C, theta, phi, dB, dC = (
-        block.A, block.B, block.C, block.theta, block.phi, block.dB, block.dC
-    )  # fmt: skip
-    g, v, limit, factor, quiet = work[0:2], work[2:4], work[4:6], work[6], work[7]
+    g, v, columns = work.scratch[0], work.scratch[1], work.columns[3:]
+    A, B, C, dB, dC = block.A, block.B, block.C, block.dB, block.dC
+    theta, phi, beta = block.theta, block.phi, block.beta
+    one, two, factor, found = columns[0], columns[1], columns[2], columns[3]
+    m = found.size
     for x in range(m):
-        limit[0, x] = C[x] * (ONE_OMIT * MARGIN * scale[x] - ROUNDING * A[x])
-        limit[1, x] = C[x] * (TWO_OMIT * MARGIN * scale[x] - ROUNDING * A[x])
-        factor[x] = C[x] / theta[n, x]
-        quiet[x] = 1.0
-    for j in range(n):
-        now, last = j % 2, (j + 1) % 2
+        one[x] = C[x] * (ONE_OMIT * MARGIN * scale[x] - ROUNDING * A[x])
+        two[x] = C[x] * (TWO_OMIT * MARGIN * scale[x] - ROUNDING * A[x])
+        factor[x] = C[x] * block.factor[x]
+        found[x] = 0.0
+    for j in block.steps:
         for x in range(m):
-            g[now, x] = C[x] * dB[j, x] - B[x] * dC[j, x]
-            v[now, x] = factor[x] * theta[j, x] * phi[j + 1, x] - dC[j, x] * dC[j, x]
-        for x in range(m):
-            quiet[x] = quiet[x] if g[now, x] * g[now, x] <= limit[0, x] * v[now, x] else 0.0
-        if j == 0 or not pairs[j - 1]:
+            gain = C[x] * dB[j, x] - B[x] * dC[j, x]
+            variance = factor[x] * theta[j, x] * phi[j + 1, x] - dC[j, x] * dC[j, x]
+            found[x] += np.float64(not gain * gain <= one[x] * variance)
+            g[j, x], v[j, x] = gain, variance
+    for j in block.steps[:-1]:
+        if not pairs[j]:
             continue
+        k = j + 1
         for x in range(m):
-            inverse = -block.beta[j - 1, x] * theta[j - 1, x] * phi[j + 1, x]
-            cross = factor[x] * inverse - dC[j, x] * dC[j - 1, x]
-            loss = g[now, x] * g[now, x] * v[last, x] + g[last, x] * g[last, x] * v[now, x]
-            loss -= 2.0 * g[now, x] * g[last, x] * cross
-            determinant = v[now, x] * v[last, x] - cross * cross
-            quiet[x] = quiet[x] if loss <= limit[1, x] * determinant else 0.0
+            inverse = -beta[j, x] * theta[j, x] * phi[k + 1, x]
+            cross = factor[x] * inverse - dC[j, x] * dC[k, x]
+            gain = g[j, x] * g[j, x] * v[k, x] + g[k, x] * g[k, x] * v[j, x]
+            gain -= 2.0 * g[j, x] * g[k, x] * cross
+            variance = v[j, x] * v[k, x] - cross * cross
+            found[x] += np.float64(not gain <= two[x] * variance)
     for x in range(m):
-        small = A[x] * C[x] - B[x] * B[x] <= limit[0, x]
-        suspect[x] = not small and quiet[x] == 0.0
+        small = A[x] * C[x] - B[x] * B[x] <= one[x]
+        suspect[x] = found[x] > 0.0 and not small
 
 
 @kernel
@@ -184,8 +186,8 @@ def _expect(block, gain, dark_current, suspect, expected):
 
 
 @kernel
-def _store(block, covariance, columns, values):
-    """Fill rate, error, Poisson and read-noise variance and chi-squared of some columns (5, m)."""
+def _store(block, covariance, columns, fit, i, y, start):
+    """Fill in the results of some columns of a row."""
     n, m = block.diffs.shape
     A, B, C, dC = block.A, block.B, block.C, block.dC
     photon, read, scale, poisson, rnoise = (
@@ -193,23 +195,23 @@ def _store(block, covariance, columns, values):
     )  # fmt: skip
     for x in range(m):
         poisson[x] = rnoise[x] = 0.0
-    for i in range(n):
-        beside = max(i - 1, 0)
-        of_photon, of_read = covariance.alpha_photon[i], covariance.alpha_read[i]
-        with_photon = 2.0 * covariance.beta_photon[beside] if i else 0.0
-        with_read = 2.0 * covariance.beta_read[beside] if i else 0.0
+    for k in range(n):
+        beside = max(k - 1, 0)
+        of_photon, of_read = covariance.alpha_photon[k], covariance.alpha_read[k]
+        with_photon = 2.0 * covariance.beta_photon[beside] if k else 0.0
+        with_read = 2.0 * covariance.beta_read[beside] if k else 0.0
         for x in range(m):
-            square, product = dC[i, x] * dC[i, x], dC[i, x] * dC[beside, x]
+            square, product = dC[k, x] * dC[k, x], dC[k, x] * dC[beside, x]
             poisson[x] += of_photon * square + with_photon * product
             rnoise[x] += of_read * square + with_read * product
     for x in range(m):
         inverse = 1.0 / C[x]
         variance = scale[x] * inverse
-        values[0, x] = B[x] * inverse
-        values[1, x] = np.sqrt(variance)
-        values[2, x] = poisson[x] * photon[x] * variance * inverse
-        values[3, x] = rnoise[x] * read[x] * variance * inverse
-        values[4, x] = (A[x] - B[x] * B[x] * inverse) / scale[x]
+        fit.values[0, i, y, start + x] = B[x] * inverse
+        fit.values[1, i, y, start + x] = np.sqrt(variance)
+        fit.values[2, i, y, start + x] = poisson[x] * photon[x] * variance * inverse
+        fit.values[3, i, y, start + x] = rnoise[x] * read[x] * variance * inverse
+        fit.values[4, i, y, start + x] = (A[x] - B[x] * B[x] * inverse) / scale[x]
 
 
 @kernel
@@ -231,7 +233,8 @@ def fit_rows(ramps, noise, plan, search, work, fit):
     """
     nints, _, ny, nx = ramps.data.shape
     covariance, network = plan
-    block, unsorted, columns = work
+    block, scratch, columns = work
+    unsorted = scratch[0]
     m = unsorted.shape[1]
     for i in range(nints):
         for y in range(ny):
@@ -247,9 +250,9 @@ def fit_rows(ramps, noise, plan, search, work, fit):
                     _set_covariance(expected, gain, readnoise, covariance, block, columns)
                     solve(block)
                     if last:
-                        _store(block, covariance, columns, fit.values[:, i, y, start : start + m])
+                        _store(block, covariance, columns, fit, i, y, start)
                     else:
                         suspect = fit.suspect[i, y, start : start + m]
                         dark_current = noise.dark_current[y, start : start + m]
-                        _screen(block, covariance.pairs, columns[2], columns[3:], suspect)
+                        _screen(block, covariance.pairs, columns[2], work, suspect)
                         _expect(block, gain, dark_current, suspect, expected)
