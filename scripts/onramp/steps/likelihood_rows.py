@@ -49,7 +49,7 @@ class Fit(NamedTuple):
     @classmethod
     def empty(cls, *shape):
         """Allocate results of one shape."""
-        return cls(np.zeros((5, *shape), np.float32), np.zeros(shape), np.zeros(shape, bool))
+        return cls(np.empty((5, *shape), np.float32), np.empty(shape), np.zeros(shape, bool))
 
 
 class RowWork(NamedTuple):
