@@ -326,7 +326,7 @@ def test_neither_order_nor_bands_nor_layout_matter():
 @pytest.mark.parametrize("rate", [0.05, 20.0])
 def test_slopes_are_unbiased_and_chisq_is_near_one(pattern, rate):
     times = PATTERNS[pattern]
-    shape = 1, len(times), 50, 1000
+    shape = 1, len(times), 100, 1000
     data = make_ramps(np.random.default_rng(8), shape, times, rate=rate)
     flags = np.zeros(shape, np.uint8)
     slopes, _, chisq, found = fit_flags(data, flags, make_noise(shape[2:]), times)
