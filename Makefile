@@ -7,7 +7,7 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance bench clean
+.PHONY: help setup run test check conformance bench accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -42,6 +42,9 @@ conformance: setup ## Compare with the official pipeline (installed beside, in .
 
 bench: setup ## Time and memory beside the official pipeline's
 	$(BIN)/python benchmarks/bench.py
+
+accuracy: setup ## Measure noise, bias and jumps by simulation, and write docs/accuracy.md
+	$(BIN)/python benchmarks/accuracy.py
 
 clean: ## Remove what was made here, but for the environments
 	rm -rf demo results build .snakemake .pytest_cache .ruff_cache .hypothesis

@@ -19,6 +19,7 @@ from onramp import bands
 from onramp.flags import DO_NOT_USE
 from onramp.parameters import Jump
 from onramp.steps import jump, ramp_fit
+from onramp.steps.jump_census import HALO
 from ramps import draw, load, save
 from step_cases import CASES, small
 
@@ -62,7 +63,7 @@ class Passage:
         self.parameters = Jump(expand_large_events=case.snowballs)
         unusable = ((arrays["groupdq"] & DO_NOT_USE) != 0).all(axis=(2, 3))
         self.detection = jump.plan(self.parameters, unusable, 1, group_time, 0.0)
-        self.halo = self.detection.halo if "jump" in case.steps else 0
+        self.halo = HALO if "jump" in case.steps else 0
         self.timing = ramp_fit.Timing.of(group_time, group_time, 1)
         self.weights = ramp_fit.slope_weights(ngroups)
         self.covariance = None

@@ -34,8 +34,6 @@ def tiny(benchmarks, name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_steps_are_timed_and_find_what_was_drawn(benchmarks, name):
-    if name == "likelihood":
-        pytest.importorskip("onramp.steps.likelihood")
     case, arrays = tiny(benchmarks, name)
     given = {name: values.copy() for name, values in arrays.items()}
     results, took = benchmarks["steps_onramp"].measure(case, arrays)

@@ -317,7 +317,6 @@ def test_bands_with_a_halo_give_the_flags_of_the_whole_frame():
     band = spoil(rng, a_band(rng, (1, 6, 30, 12), hits=0.1))
     detection = a_detection(ITERATIVE)
     whole, count = run(band, detection)
-    assert detection.halo == 1
     counts = 0
     for first, last in ((0, 7), (7, 8), (8, 20), (20, 30)):
         low, high = max(0, first - 1), min(30, last + 1)
@@ -446,4 +445,4 @@ def test_after_jump_parameters_become_electrons_and_groups():
     )  # fmt: skip
     detection = plan(parameters, np.zeros((1, 5), bool), 4, 10.0, 1.5)
     assert detection.thresholds[5:] == (15.0, 3, 1500.0, 0)
-    assert (detection.halo, detection.nframes) == (0, 4)
+    assert detection.nframes == 4

@@ -17,7 +17,6 @@ from onramp.steps.jump_census import (
 )
 from onramp.steps.outputs import Outputs
 from onramp.steps.refpix import Placement
-from scipy import ndimage
 
 BAD = DO_NOT_USE | SATURATED
 
@@ -47,8 +46,40 @@ def naive_histogram(sizes):
     )
 
 
+CORNERS = [(0, y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+SIDES = [(0, y, x) for _, y, x in CORNERS if not y or not x]
+IN_TIME = [(-1, 0, 0), (1, 0, 0)]
+
+
+def label(planes, steps):
+    """Number the clusters of a (ngroups, ny, nx) mask by following `steps`; return their number."""
+    labels = np.zeros(planes.shape, int)
+    count = 0
+    for start in zip(*np.nonzero(planes)):
+        if labels[start]:
+            continue
+        count += 1
+        todo = [start]
+        while todo:
+            place = todo.pop()
+            if labels[place]:
+                continue
+            labels[place] = count
+            for step in steps:
+                near = tuple(int(a + b) for a, b in zip(place, step))
+                inside = all(0 <= a < size for a, size in zip(near, planes.shape))
+                if inside and planes[near] and not labels[near]:
+                    todo.append(near)
+    return labels, count
+
+
+def around(plane, combine):
+    """Combine the 3 x 3 values around each pixel; zeros are beyond the edge."""
+    return combine(np.lib.stride_tricks.sliding_window_view(np.pad(plane, 1), (3, 3)), axis=(2, 3))
+
+
 def naive_census(data, groupdq, pixeldq, gain, variance, nframes, amplifier):
-    """Count with scipy's labels; `amplifier` (ny, nx)."""
+    """Count by following clusters; `amplifier` (ny, nx)."""
     excess, median = naive_excess(data, groupdq, gain)
     known = ((pixeldq & (REFERENCE_PIXEL | NO_GAIN_VALUE)) == 0) & (gain > 0) & (variance >= 0)
     bad = (groupdq & BAD) != 0
@@ -57,22 +88,19 @@ def naive_census(data, groupdq, pixeldq, gain, variance, nframes, amplifier):
     flagged = usable & ((groupdq & JUMP_DET) != 0)
     clear = flagged & (excess > CLEAR * np.sqrt(np.abs(median) + variance / nframes))
     firsts = np.zeros(data.shape, bool)
-    in_plane = np.zeros((3, 3, 3), bool)
-    in_plane[1] = True
-    in_time = in_plane | ndimage.generate_binary_structure(3, 0)
-    in_time[:, 1, 1] = True
+    steps = CORNERS + (IN_TIME if nframes > 1 else [])
     charges = []
     for i, planes in enumerate(clear):
-        labels, count = ndimage.label(planes, in_time if nframes > 1 else in_plane)
+        labels, count = label(planes, steps)
         for event in range(1, count + 1):
             members = np.argwhere(labels == event)
             firsts[i][tuple(members[0])] = True
         for g, plane in enumerate(planes):
             signal = np.where(plane, excess[i, g], 0)
-            peaks = plane & (signal == ndimage.maximum_filter(signal, 3, mode="constant"))
+            peaks = plane & (signal == around(signal, np.max))
             if nframes > 1:
                 peaks &= ~planes[g - 1] | (g == 0)
-            charges.append(ndimage.convolve(signal, np.ones((3, 3)), mode="constant")[peaks])
+            charges.append(around(signal, np.sum)[peaks])
     kinds = usable, flagged, clear, firsts
     by_group = [kind.sum(axis=(0, 2, 3)) for kind in kinds]
     lanes = range(amplifier.max() + 1)
@@ -150,8 +178,8 @@ def test_events_are_the_labels_of_sparse_planes():
     clear[0] = clear[5] = False
     expected = []
     for plane in clear:
-        filled = ndimage.label(~np.pad(plane, 1))[1] - 1  # holes, connected by their sides
-        expected.append(ndimage.label(plane, np.ones((3, 3)))[1] - filled)
+        filled = label(~np.pad(plane, 1)[None], SIDES)[1] - 1  # holes, connected by their sides
+        expected.append(label(plane[None], CORNERS)[1] - filled)
     assert events_of(clear).tolist() == expected
     assert sum(expected) > 1000
 

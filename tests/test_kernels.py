@@ -1,3 +1,5 @@
+import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from onramp.kernels import (
     median_in_place,
     middle_in_place,
     pairwise_sum,
+    sort_all_columns,
     sort_columns,
     sorting_network,
 )
@@ -24,6 +27,11 @@ KERNEL_TESTS = {
     "linearity": "seed0 or seed1",
     "ipc": "seed0 or seed1",
     "refpix": "clipped_mean or (seed0 and (bottom or corner))",
+    "likelihood": "inside_a_group or quality or hopeless or negative",
+    "snowballs": "regions or drawing or ellipses",
+    "showers": "smoothing",
+    "jump_census": "same_as_naive",
+    "optional_results": "agrees_with_naive and 4 and 5",
 }
 
 
@@ -46,6 +54,55 @@ def test_networks_sort_every_pattern_of_zeros_and_ones(size):
     block = patterns.astype(np.float32)
     sort_columns(block, sorting_network(size))
     assert (np.diff(block, axis=0) >= 0).all()
+
+
+@pytest.mark.parametrize("size", [*range(20), 31, 32, 33, 100, 257, 1000])
+def test_all_columns_are_sorted(size):
+    rng = np.random.default_rng(size)
+    block = rng.normal(0, 1, (size, 21)).astype(np.float32)
+    block[rng.random(block.shape) < 0.2] = 0.5
+    block[rng.random(block.shape) < 0.05] = np.inf
+    expected = np.sort(block, axis=0)
+    sort_all_columns(block)
+    assert np.array_equal(block, expected)
+
+
+INNER = "inner_kernel", "scalar_kernel"
+
+
+def functions(tree):
+    """Yield the functions of a module and the names of their decorators."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            yield node, {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((HERE.parent / "scripts/onramp").rglob("*.py")), *sorted(HERE.glob("*.py"))],
+    ids=lambda path: path.stem,
+)
+def test_inner_kernels_are_called_by_kernels_only(path):
+    """They have no wrapper for Python: called from there they would crash the interpreter."""
+    tree = ast.parse(path.read_text())
+    imported = {
+        alias.name: importlib.import_module(node.module).__file__
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("onramp.steps.")
+        for alias in node.names
+    }
+    sources = {path: None, **dict.fromkeys(map(Path, imported.values()))}
+    inner = {
+        function.name
+        for source in sources
+        for function, decorators in functions(ast.parse(source.read_text()))
+        if decorators.intersection(INNER) and (source == path or function.name in imported)
+    }
+    for function, decorators in functions(tree):
+        if not decorators.intersection({*INNER, "kernel"}):
+            calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+            names = {call.id for call in calls if isinstance(call, ast.Name)}
+            assert not names & inner, f"{function.name} calls {names & inner}"
 
 
 FINITE = st.floats(-1e6, 1e6, width=32)

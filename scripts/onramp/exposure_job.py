@@ -14,16 +14,23 @@ from onramp import cores as core_counts
 from onramp import headers, references
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
-from onramp.layouts import SLOPES, product_extensions
+from onramp.jump_report import header_cards, report_as_dict, report_lines
+from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
 from onramp.parameters import Detector1Parameters
-from onramp.product_list import CUBE, IMAGE, RAMP, wanted_products
+from onramp.product_list import (
+    CUBE,
+    IMAGE,
+    OPTIONAL,
+    OPTIONAL_PRODUCTS,
+    RAMP,
+    wanted_products,
+)
 from onramp.products import Product, ProductFile, RawExtension
 from onramp.steps import jump
 from onramp.streaming import Stream
 
 log = logging.getLogger("onramp")
 
-PIXEL_AREA = (18e-4) ** 2  # of the near-infrared detectors [cm2]
 THREADED_STEPS = "jump", "ramp_fit"
 NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
 
@@ -121,19 +128,24 @@ class ExposureJob:
     def _products(self, stream, exposure, chosen):
         """Open the products that are asked for; return them and each step's recorder."""
         products, sinks = {}, defaultdict(lambda: defaultdict(list))
-        for kind in wanted_products(self.parameters, stream.fits, self.save_ramp):
+        kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
+        if stream.fits and self.parameters.ramp_fit.save_opt:
+            kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
+        for kind in kinds:
             header = self._header(kind, stream, exposure, chosen)
             products[kind.suffix] = self._open(header, _extensions(stream, kind, header))
             sinks[kind.step][kind.model] += products[kind.suffix]
             if kind.model == RAMP:
                 self.open_ramps.append((kind.step, products[kind.suffix]))
-        return products, {step: partial(_write, models) for step, models in sinks.items()}
+        return products, {step: partial(_write, step, models) for step, models in sinks.items()}
 
     def _header(self, kind, stream, exposure, chosen):
         """Return a product's header: what was done up to its step, and no more."""
         steps = list(stream.states)
         last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
-        done = steps[: steps.index(last) + 1]
+        done = steps[: steps.index("ramp_fit" if kind.step == OPTIONAL else last) + 1]
+        if kind.step == OPTIONAL:
+            done.remove("ramp_fit")
         header = headers.primary_header(
             exposure.primary,
             f"{exposure.name}_{kind.suffix}.fits",
@@ -144,7 +156,10 @@ class ExposureJob:
         if "jump" in done and stream.jump_sample:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
-        if stream.gain_factor is not None and stream.fits and "ramp_fit" in done:
+            for keyword, value, comment in header_cards(stream.report(stream.nothing)):
+                header[keyword] = (value, comment)
+        fitted = "ramp_fit" in done or kind.step == OPTIONAL
+        if stream.gain_factor is not None and stream.fits and fitted:
             header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
         return header
 
@@ -174,14 +189,15 @@ class ExposureJob:
 
     def _statistics(self, stream, exposure, chosen, outcome):
         nints, ngroups, ny, nx = exposure.shape
-        words = {}
-        rate = None
+        report = stream.report(outcome)
+        words = {keyword: value for keyword, value, _ in header_cards(report)}
         if stream.jump_sample:
-            rate = outcome.found.jumps / stream.jump_sample / PIXEL_AREA
             too_few = stream.detection.branch == jump.TOO_FEW_GROUPS
             found = NOT_RUN if too_few else outcome.found.jumps
             words["PRIMECRS"] = 1000.0 * found / stream.jump_sample
             words["EXTNCRS"] = 1e6 * outcome.events / stream.jump_sample
+        for line in report_lines(report):
+            log.info("%s: %s", exposure.name, line)
         seconds = time.perf_counter() - self.started
         return {
             "exposure": exposure.name,
@@ -197,7 +213,7 @@ class ExposureJob:
             "nx": nx,
             "jumps": outcome.found.jumps,
             "events": outcome.events,
-            "jump_rate": rate,
+            "jump_report": report_as_dict(report),
             "bad_fraction": outcome.bad / (ny * nx) if stream.fits else None,
             "seconds": seconds,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -228,14 +244,19 @@ def _used_references(chosen, stream, done):
 
 
 def _extensions(stream, kind, header):
-    extensions = product_extensions(stream.exposure, kind, stream.calibration.dark_current_known)
+    extensions = product_extensions(
+        stream.exposure, kind, stream.calibration.dark_current_known, stream.fitting.optional_size
+    )
     content = headers.asdf_extension(header["FILENAME"], kind.model)
     return [*extensions, RawExtension("ASDF", content)]
 
 
-def _write(sinks, first, *arrays):
+def _write(step, sinks, first, *arrays):
     """Write a band of a step's output to the products that hold it, by data model."""
-    if RAMP in sinks:
+    if step == OPTIONAL:
+        names = SEGMENT_PLANES if len(arrays) > 1 else SLOPES
+        outputs = [(model, names, arrays) for model in sinks]
+    elif RAMP in sinks:
         outputs = [(RAMP, ("SCI", "GROUPDQ", "PIXELDQ"), arrays)]
     else:
         outputs = [(model, SLOPES, slopes) for model, slopes in zip((IMAGE, CUBE), arrays)]

@@ -1,40 +1,57 @@
-"""Snowballs and showers of one exposure: the events that need whole frames of flags."""
+"""Snowballs and showers of one exposure: the events that need the flags of whole frames."""
+
+from onramp.bands import split
+from onramp.steps import showers, snowballs
 
 
-class ExtendedEvents:
+def wanted(parameters):
+    """Return whether the jump parameters ask for any."""
+    return parameters.expand_large_events or parameters.find_showers
+
+
+def flag_extended_events(stream):
     """
-    The search for extended events in one exposure.
+    Flag the events of an exposure in `stream.groupdq`; return their number.
+
+    As in the reference, it is that of the showers if both are asked for.
 
     Parameters
     ----------
-    exposure : Exposure
-    parameters : onramp.parameters.Jump
+    stream : onramp.streaming.Stream
+        After its search for jumps.
     """
+    parameters, group_time = stream.parameters.jump, stream.exposure.group_time
+    events = 0
+    if parameters.expand_large_events:
+        rules = snowballs.SnowballRules.of(parameters, group_time)
+        events = snowballs.flag_snowballs(stream.groupdq, rules)
+    if parameters.find_showers:
+        events = _flag_showers(stream, showers.ShowerRules.of(parameters, group_time))
+    return events
 
-    def __init__(self, exposure, parameters):
-        self.parameters = parameters
-        self.group_time = exposure.group_time
 
-    @staticmethod
-    def wanted(parameters):
-        """Return whether the parameters ask for any."""
-        return parameters.expand_large_events or parameters.find_showers
+def _flag_showers(stream, rules):
+    if not showers.enough_differences(stream.unusable):
+        return 0
+    ny = stream.exposure.shape[2]
+    nframes = stream.exposure.readout.nframes
 
-    def keep(self, first, ramps):
-        """Keep of a band's ramps what the search needs, from row `first` on."""
+    def find(band):
+        ramps = stream.flagged_ramps(band)
+        return showers.find_emission(
+            ramps.data * ramps.gain, ramps.groupdq, ramps.pixeldq, ramps.readnoise * ramps.gain,
+            rules, nframes, band.inner, band.first,
+        )  # fmt: skip
 
-    def flag(self, groupdq, _nframes, _height):
-        """
-        Flag the events of the whole exposure in place; return their number.
+    emission = stream.each_band(find, split(ny, stream.height, rules.halo))
+    found = showers.find_showers(showers.Emission.joined(list(emission)), rules)
 
-        Parameters
-        ----------
-        groupdq : (nints, ngroups, ny, nx) uint8
-        """
-        found = 0
-        if self.parameters.expand_large_events:
-            from onramp.steps import snowballs
+    def flag(band):
+        ramps = stream.flagged_ramps(band)
+        flags = stream.groupdq[:, :, band.rows]
+        data = ramps.data * ramps.gain
+        showers.flag_band(data, flags, ramps.pixeldq, found, rules, ny, band.first)
 
-            rules = snowballs.SnowballRules.of(self.parameters, self.group_time)
-            found = snowballs.flag_snowballs(groupdq, rules)
-        return found
+    for _ in stream.each_band(flag, split(ny, stream.height) if found else ()):
+        pass
+    return sum(shower.ellipses.x.size for shower in found)

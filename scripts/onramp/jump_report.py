@@ -163,15 +163,30 @@ def _share(events, exposures):
 
 def _probability(events, exposures):
     """Return the probability of a chi-squared as large if events follow the exposures, or NaN."""
-    from scipy.special import gammaincc
-
     if events.size < 2:
         return math.nan
     expected = events.sum() * exposures / exposures.sum()
     if expected.min() < FEWEST:
         return math.nan
     chi_squared = float(((events - expected) ** 2 / expected).sum())
-    return float(gammaincc((events.size - 1) / 2, chi_squared / 2))
+    return chi_squared_probability(chi_squared, events.size - 1)
+
+
+def chi_squared_probability(chi_squared, dof):
+    """
+    Return the probability of a chi-squared at least as large.
+
+    The finite sums for whole degrees of freedom (Abramowitz & Stegun 26.4.4, 26.4.5), for a module
+    that would otherwise load a library of 0.2 s for one number.
+    """
+    half = chi_squared / 2
+    odd = dof % 2
+    total = math.erfc(math.sqrt(half)) if odd else 0.0
+    term = math.exp(-half) * (math.sqrt(half) / math.gamma(1.5) if odd else 1.0)
+    for k in range(dof // 2):
+        total += term
+        term *= half / (k + (1.5 if odd else 1.0))
+    return total
 
 
 def _remarks(what, share, exposures):

@@ -5,13 +5,19 @@ from astropy.io import fits
 
 from onramp.headers import with_unit
 from onramp.parameters import STEPS
-from onramp.product_list import CUBE, RAMP
-from onramp.products import Extension, RawExtension
+from onramp.product_list import CUBE, OPTIONAL, RAMP, SEGMENTS
+from onramp.products import Extension, RawExtension, empty_extension
 
 SLOPES = "SCI", "ERR", "DQ", "VAR_POISSON", "VAR_RNOISE"
 
 
-def product_extensions(exposure, kind, dark_current_known):
+SEGMENT_PLANES = (
+    "SLOPE", "SIGSLOPE", "VAR_POISSON", "VAR_RNOISE", "YINT", "SIGYINT", "PEDESTAL", "WEIGHTS",
+    "CRMAG",
+)  # fmt: skip
+
+
+def product_extensions(exposure, kind, dark_current_known, optional_size=(1, 0)):
     """
     Return the extensions of a product.
 
@@ -21,11 +27,18 @@ def product_extensions(exposure, kind, dark_current_known):
     kind : ProductKind
     dark_current_known : bool
         Whether ramps hold the mean dark current once dark_current has run.
+    optional_size : (int, int)
+        Segments and jumps of the fullest ramp.
     """
+    nints, _, ny, nx = exposure.shape
+    if kind.model == SEGMENTS:
+        return segment_extensions(exposure, *optional_size)
+    if kind.step == OPTIONAL:
+        sci = with_unit(exposure.sci_keywords(), "DN")
+        return [Extension("SCI", (ny, nx), np.float32, sci)]
     if kind.model == RAMP:
         dark_known = dark_current_known and STEPS.index(kind.step) >= STEPS.index("dark_current")
         return [e for e in ramp_extensions(exposure) if dark_known or e.name != "AVDRKCUR"]
-    nints, _, ny, nx = exposure.shape
     if kind.model == CUBE:
         return slope_extensions(exposure, (nints, ny, nx), exposure.table("INT_TIMES"))
     return slope_extensions(exposure, (ny, nx), None)
@@ -53,6 +66,15 @@ def slope_extensions(exposure, shape, times):
     extensions.append(Extension("VAR_POISSON", shape, np.float32))
     extensions.append(Extension("VAR_RNOISE", shape, np.float32))
     return extensions
+
+
+def segment_extensions(exposure, nsegments, njumps):
+    """Return the extensions of the optional product of a least-squares fit."""
+    nints, _, ny, nx = exposure.shape
+    shapes = {"PEDESTAL": (nints, ny, nx), "CRMAG": (nints, njumps, ny, nx)}
+    segments = nints, nsegments, ny, nx
+    planes = [Extension(n, shapes.get(n, segments), np.float32) for n in SEGMENT_PLANES]
+    return [empty_extension("SCI", exposure.sci_keywords()), *planes]
 
 
 def ramp_extensions(exposure):

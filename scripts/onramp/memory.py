@@ -4,6 +4,7 @@ import math
 
 from onramp.bands import band_height
 from onramp.exposure import FULL, Exposure
+from onramp.parameters import Detector1Parameters
 
 BASE = 200e6  # interpreter, libraries and compiled kernels
 SURVEY_PIXEL = 37  # bytes for each pixel of the frame while it is surveyed
@@ -11,10 +12,11 @@ FULL_FRAME_PIXEL = 11  # bytes for each detector pixel while reference pixels ar
 KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
 SAMPLE = 10  # bytes for each sample of a band
 HALO = 4  # rows around a band that are read with it
+OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
 MARGIN = 1.12
 
 
-def predict_mb(uncal, cores=1, rows=None) -> int:
+def predict_mb(uncal, cores=1, rows=None, steps=None) -> int:
     """
     Return the peak memory of processing an exposure [MB].
 
@@ -25,6 +27,8 @@ def predict_mb(uncal, cores=1, rows=None) -> int:
         Threads; each holds a band.
     rows : int, optional
         Height of the bands, if it is given.
+    steps : Detector1Parameters, optional
+        The defaults if left out.
 
     Raises
     ------
@@ -32,15 +36,28 @@ def predict_mb(uncal, cores=1, rows=None) -> int:
         If the file cannot be used.
     """
     with Exposure(uncal) as exposure:
-        return predict_shape_mb(exposure.shape, cores, rows)
+        return predict_shape_mb(exposure.shape, cores, rows, steps)
 
 
-def predict_shape_mb(shape, cores=1, rows=None) -> int:
+def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
     """Return the peak memory for (nints, ngroups, ny, nx) samples [MB]; see `predict_mb`."""
     nints, ngroups, ny, nx = shape
+    steps = steps or Detector1Parameters()
     survey = SURVEY_PIXEL * ny * nx + FULL_FRAME_PIXEL * FULL * FULL * (ny * nx < FULL * FULL)
     height = band_height(shape, cores, rows)
     workers = min(cores, math.ceil(ny / height))
-    band = (min(height + HALO, ny) * nx) * (nints * ngroups * SAMPLE + nints * 20)
+    sample = SAMPLE + OPTION_SAMPLE * _needs_more(steps)
+    band = (min(height + HALO, ny) * nx) * (nints * ngroups * sample + nints * 20)
     stream = KEPT_PIXEL * ny * nx + workers * band
-    return math.ceil((BASE + max(survey, stream)) * MARGIN / 1e6)
+    flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
+    return math.ceil((BASE + max(survey, stream + flags)) * MARGIN / 1e6)
+
+
+def _needs_more(steps):
+    return steps.ramp_fit.algorithm != "OLS_C" or steps.ramp_fit.save_opt or steps.jump.find_showers
+
+
+def _keeps_flags(steps):
+    """Tell whether the flags of all samples are kept while bands pass."""
+    jump = steps.jump
+    return jump.expand_large_events or jump.find_showers or steps.ramp_fit.save_opt

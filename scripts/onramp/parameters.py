@@ -112,6 +112,8 @@ def _explain(error: ValidationError, origin: str) -> str:
     annotation = step_model(step).model_fields[name].annotation
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] in ("literal_error", "none_required"):
-        allowed = ", ".join(repr(v) for v in get_args(annotation) or (None,))
-        message = f"not available yet; the only value so far is {allowed}"
+        allowed = [repr(v) for v in get_args(annotation) or (None,)]
+        message = f"not available yet; the only value so far is {allowed[0]}"
+        if len(allowed) > 1:
+            message = f"expected {' or '.join(allowed)}"
     return f"{origin}: steps.{step}.{name}={first['input']!r}: {message[0].lower()}{message[1:]}"

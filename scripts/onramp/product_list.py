@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 from onramp.parameters import STEPS
 
-IMAGE, CUBE, RAMP = "ImageModel", "CubeModel", "RampModel"
+IMAGE, CUBE, RAMP, SEGMENTS = "ImageModel", "CubeModel", "RampModel", "RampFitOutputModel"
+LEAST_SQUARES, LIKELIHOOD = "OLS_C", "LIKELY"
+OPTIONAL = "optional"  # stands for a step where ramp_fit keeps more than slopes
 
 
 class ProductKind(NamedTuple):
-    """A product: the ending of its name, the step whose output it holds, its data model."""
+    """A product: the ending of its name, the step (or OPTIONAL) it comes from, its data model."""
 
     suffix: str
     step: str
@@ -24,6 +26,12 @@ STEP_PRODUCTS = {
         ProductKind("gain_scale", "gain_scale", IMAGE),
         ProductKind("gain_scaleints", "gain_scale", CUBE),
     ),
+}
+
+
+OPTIONAL_PRODUCTS = {
+    LEAST_SQUARES: ProductKind("fitopt", OPTIONAL, SEGMENTS),
+    LIKELIHOOD: ProductKind("likely_chisq", OPTIONAL, IMAGE),
 }
 
 

@@ -36,6 +36,13 @@ class RawExtension(NamedTuple):
     content: bytes
 
 
+def empty_extension(name, keywords):
+    """Return an extension without an array, for its keywords."""
+    header = fits.ImageHDU(header=keywords, name=name).header
+    header["EXTVER"] = (1, "extension value")
+    return RawExtension(name, _header_bytes(header))
+
+
 class Product:
     """
     A product in memory.

@@ -1,18 +1,36 @@
 """The ramp fit of one exposure: what it takes from references and parameters, band by band."""
 
+import logging
 from typing import NamedTuple
 
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
+from onramp.product_list import LEAST_SQUARES, LIKELIHOOD
 from onramp.steps import gain_scale, ramp_fit
+
+log = logging.getLogger("onramp")
+
+LIKELIHOOD_GROUPS = 4  # fewer are fitted by least squares
 
 
 class Fitted(NamedTuple):
-    """The slopes of a band, of the exposure and of its integrations."""
+    """The slopes of a band, of the exposure and of its integrations, and what is kept beside."""
 
     rate: ramp_fit.Slopes
     rateints: ramp_fit.Slopes
+    optional: tuple
+    """Arrays of the optional product, in the order of its extensions."""
+
+
+class Inputs(NamedTuple):
+    """What a fit reads of a band."""
+
+    data: np.ndarray
+    groupdq: np.ndarray
+    pixeldq: np.ndarray
+    noise: ramp_fit.Noise
+    zeroframe: np.ndarray | None
 
 
 class RampFitting:
@@ -24,18 +42,42 @@ class RampFitting:
     exposure : Exposure
     calibration : Calibration
     parameters : onramp.parameters.RampFit
+
+    Attributes
+    ----------
+    algorithm : str
+        LEAST_SQUARES or LIKELIHOOD.
+    optional_size : (int, int)
+        Segments and jumps of the fullest ramp of the exposure; to be set before `fit` where
+        `counts_segments`.
     """
 
     def __init__(self, exposure, calibration, parameters):
         self.calibration = calibration
         self.parameters = parameters
         self.readout = exposure.readout
+        self.frame_time = exposure.frame_time
         ngroups = exposure.shape[1]
+        self.algorithm = parameters.algorithm
+        if self.algorithm == LIKELIHOOD and ngroups < LIKELIHOOD_GROUPS:
+            log.warning(
+                "%s: LIKELY needs %d groups and there are %d: ramp_fit.algorithm is OLS_C here",
+                exposure.name, LIKELIHOOD_GROUPS, ngroups,
+            )  # fmt: skip
+            self.algorithm = LEAST_SQUARES
+        self.rules = ramp_fit.Rules.of(parameters)
         self.weights = ramp_fit.slope_weights(ngroups)
         self.timing = ramp_fit.Timing.of(
             exposure.group_time, exposure.frame_time, exposure.readout.nframes
         )
         self.ignored = ramp_fit.ignored_groups(parameters.firstgroup, parameters.lastgroup, ngroups)
+        self.drop_frames = int(exposure.primary.get("DRPFRMS1") or 0)
+        self.optional_size = 1, 0
+
+    @property
+    def counts_segments(self):
+        """Whether the size of the optional product depends on the flags of all ramps."""
+        return self.parameters.save_opt and self.algorithm == LEAST_SQUARES
 
     def fit(self, band, ramps) -> Fitted:
         """
@@ -47,25 +89,74 @@ class RampFitting:
         ramps : Ramps
             The band's own rows; its groupdq is changed.
         """
+        if self.algorithm == LIKELIHOOD:
+            return self._maximise_likelihood(band, ramps)
+        inputs = self._inputs(band, ramps)
+        rate, rateints = ramp_fit.fit_slopes(
+            *inputs[:4], self.timing, self.rules, self.weights, inputs.zeroframe
+        )
+        optional = ()
+        if self.parameters.save_opt:
+            optional = self._optional(inputs, rateints)
+        return Fitted(rate, rateints, optional)
+
+    def _inputs(self, band, ramps):
+        ramps.groupdq[:, self.ignored] |= np.uint8(DO_NOT_USE)
         noise = ramp_fit.Noise(
             ramps.gain,
             ramp_fit.group_noise(ramps.readnoise, ramps.gain, self.readout.nframes),
             self.calibration.average_dark_current(band.first, band.last),
         )
-        ramps.groupdq[:, self.ignored] |= np.uint8(DO_NOT_USE)
         zeroframe = None
-        if self.calibration.zeroframe is not None and not self.parameters.suppress_one_group:
+        if self.calibration.zeroframe is not None and not self.rules.suppress_one_group:
             zeroframe = self.calibration.corrected_zeroframe(band.first, band.last)
-        return Fitted(
-            *ramp_fit.fit_slopes(
-                ramps.data, ramps.groupdq, ramps.pixeldq, noise, self.timing,
-                self.parameters.suppress_one_group, self.weights, zeroframe,
-            )
+        return Inputs(ramps.data, ramps.groupdq, ramps.pixeldq, noise, zeroframe)
+
+    def count_segments(self, band, ramps):
+        """Return how many segments and jumps the fullest ramp of a band has."""
+        from onramp.steps import optional_results
+
+        inputs = self._inputs(band, ramps)
+        return optional_results.count_optional(
+            inputs.data, inputs.groupdq, self.rules, inputs.zeroframe
+        )
+
+    def _optional(self, inputs, rateints):
+        from onramp.steps import optional_results
+
+        first_read = optional_results.first_read(
+            self.readout.nframes, self.readout.groupgap, self.drop_frames
+        )
+        results = optional_results.optional_results(
+            inputs.data, inputs.groupdq, inputs.noise, self.timing, self.rules, rateints,
+            first_read, inputs.zeroframe,
         )  # fmt: skip
+        return results.widened(*self.optional_size)
+
+    def _maximise_likelihood(self, band, ramps):
+        from onramp.steps import covariance, likelihood
+
+        ramps.groupdq[:, self.ignored] |= np.uint8(DO_NOT_USE)
+        nframes, gap = self.readout.nframes, self.readout.groupgap
+        times = covariance.read_times(nframes, gap, self.frame_time, self.readout.ngroups)
+        zeroframe = None
+        if self.calibration.zeroframe is not None and nframes > 1:
+            zeroframe = self.calibration.corrected_zeroframe(band.first, band.last)
+            times = covariance.split_first_group(times)
+        noise = ramp_fit.Noise(
+            ramps.gain,
+            ramps.readnoise,
+            self.calibration.average_dark_current(band.first, band.last),
+        )
+        rate, rateints, chisq = likelihood.fit_likelihood(
+            ramps.data, ramps.groupdq, ramps.pixeldq, noise, covariance.Covariance.of(times),
+            zeroframe,
+        )  # fmt: skip
+        return Fitted(rate, rateints, (chisq,))
 
     @staticmethod
     def rescale(fitted, factor) -> Fitted:
         """Multiply slopes by a gain factor, in place."""
-        for slopes in fitted:
+        for slopes in (fitted.rate, fitted.rateints):
             gain_scale.rescale(slopes, factor)
         return fitted

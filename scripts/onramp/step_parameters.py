@@ -4,8 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-_SNOWBALLS = "Only for snowballs: no effect yet."
-_SHOWERS = "Only for showers: no effect yet."
 FRACTIONS = ("none", "quarter", "half", "all")
 
 
@@ -168,57 +166,70 @@ class Jump(Step):
     only_use_ints: bool = Field(
         True, description="Clip the same group across integrations; false: all groups together."
     )
-    expand_large_events: Literal[False] = Field(
-        False, description="Flag snowballs (not available yet: always false)."
-    )
-    find_showers: Literal[False] = Field(
-        False, description="Flag showers (not available yet: always false)."
+    expand_large_events: bool = Field(
+        False, description="Flag snowballs: large round events, mostly with a saturated core."
     )
     min_sat_area: Number = Field(
-        1.0, ge=0, description=f"Saturated area of a snowball [pixel]. {_SNOWBALLS}"
+        1.0, ge=0, description="Smallest saturated area of a snowball's core [pixel]."
     )
     min_jump_area: Number = Field(
-        5.0, ge=0, description=f"Area of a large event [pixel]. {_SNOWBALLS}"
+        5.0, ge=0, description="Smallest area of jumps that may be a snowball [pixel]."
     )
-    expand_factor: Number = Field(2.0, ge=0, description=f"Growth of a snowball. {_SNOWBALLS}")
-    use_ellipses: bool = Field(False, description=f"Deprecated in the reference. {_SNOWBALLS}")
+    expand_factor: Number = Field(
+        2.0, ge=0, description="Factor by which the ellipse of a snowball is widened."
+    )
+    use_ellipses: bool = Field(False, description="No effect, as in the reference.")
     sat_required_snowball: bool = Field(
-        True, description=f"Snowballs have saturated cores. {_SNOWBALLS}"
+        True, description="Only jumps around a saturated core are a snowball."
     )
     min_sat_radius_extend: Number = Field(
-        2.5, description=f"Radius of cores that grow [pixel]. {_SNOWBALLS}"
+        2.5, description="Cores whose minor axis is longer are widened [pixel]."
     )
-    sat_expand: Count = Field(2, description=f"Growth of saturated cores [pixel]. {_SNOWBALLS}")
-    edge_size: Count = Field(25, description=f"Border without need of a core [pixel]. {_SNOWBALLS}")
+    sat_expand: Count = Field(2, description="Added to the radius of saturated cores [pixel].")
+    edge_size: Count = Field(
+        25, description="Distance to the frame's edge within which no core is required [pixel]."
+    )
     mask_snowball_core_next_int: bool = Field(
-        True, description=f"Flag cores in the next integration. {_SNOWBALLS}"
+        True, description="Flag saturated cores of snowballs in the next integration as well."
     )
     snowball_time_masked_next_int: Count = Field(
-        4000, description=f"For how long [s]. {_SNOWBALLS}"
+        4000, description="Time for which cores are flagged in the next integration [s]."
     )
-    max_shower_amplitude: Number = Field(4.0, description=f"Largest shower [DN/s]. {_SHOWERS}")
-    extend_snr_threshold: Number = Field(1.2, description=f"Smallest signal-to-noise. {_SHOWERS}")
-    extend_min_area: Count = Field(90, description=f"Smallest area [pixel]. {_SHOWERS}")
+    find_showers: bool = Field(False, description="Flag showers: faint, extended events (MIRI).")
+    max_shower_amplitude: Number = Field(
+        4.0, description="Largest shower [DN/s]; the reference takes 6 whatever is given."
+    )
+    honour_max_shower_amplitude: bool = Field(
+        False, description="Take `max_shower_amplitude`, where the reference takes 6 DN/s."
+    )
+    extend_snr_threshold: Number = Field(
+        1.2, description="Smallest smoothed signal-to-noise of a shower."
+    )
+    extend_min_area: Count = Field(90, description="Smallest area of a shower [pixel].")
     extend_inner_radius: Number = Field(
-        1.0, description=f"Inner radius of the kernel [pixel]. {_SHOWERS}"
+        1.0, description="Inner radius of the smoothing ring [pixel]."
     )
     extend_outer_radius: Number = Field(
-        2.6, description=f"Outer radius of the kernel [pixel]. {_SHOWERS}"
+        2.6, description="Outer radius of the smoothing ring [pixel]."
     )
-    extend_ellipse_expand_ratio: Number = Field(1.1, description=f"Growth of a shower. {_SHOWERS}")
+    extend_ellipse_expand_ratio: Number = Field(
+        1.1, description="Factor by which the ellipse of a shower is widened."
+    )
     time_masked_after_shower: Number = Field(
-        15.0, description=f"Time flagged after it [s]. {_SHOWERS}"
+        15.0, ge=0, description="Time for which the groups after a shower are flagged [s]."
     )
     max_extended_radius: Count = Field(
-        200, description=f"Largest radius of an event [pixel]. {_SNOWBALLS}"
+        200, description="Largest radius of a widened snowball or shower [pixel]."
     )
 
 
 class RampFit(Step):
     """Fit each ramp's slope by optimally weighted least squares (Fixsen et al. 2000)."""
 
-    algorithm: Literal["OLS_C"] = Field(
-        "OLS_C", description="Fitting algorithm (`LIKELY` is not available yet)."
+    algorithm: Literal["OLS_C", "LIKELY"] = Field(
+        "OLS_C",
+        description="Least squares, or the maximum likelihood of Brandt (2024), which has jump "
+        "detection of its own and needs four groups.",
     )
     suppress_one_group: bool = Field(
         True, description="Give no slope to ramps with a single good group."
@@ -232,11 +243,34 @@ class RampFit(Step):
     maximum_cores: Cores = Field(
         "none", description="Threads for this step: none, quarter, half, all, or a number."
     )
-    save_opt: Literal[False] = Field(
-        False, description="Write the optional fit product (not available yet: always false)."
+    save_opt: bool = Field(
+        False,
+        description="Write the optional product: `fitopt`, or `likely_chisq` for `LIKELY`.",
     )
     int_name: Literal[""] = Field("", description="No effect, as in the reference.")
     opt_name: Literal[""] = Field("", description="Name of the optional product; no effect yet.")
+    flag_all_jump_ramps: bool = Field(
+        False,
+        description="Ramps whose every group is a jump are NaN and DO_NOT_USE; the reference gives "
+        "them slope 0.",
+    )
+    reject_unflagged_nan: bool = Field(
+        False,
+        description="Samples that are NaN without a flag are DO_NOT_USE; the reference fits 0.",
+    )
+    keep_large_variances: bool = Field(
+        False,
+        description="Variances of 1e6 (DN/s)^2 and more, and their slopes, are kept; the "
+        "reference makes them 0.",
+    )
+    flag_nan_rates: bool = Field(
+        False, description="Rates that are NaN are DO_NOT_USE whatever the cause."
+    )
+    convert_dark_current: bool = Field(
+        False,
+        description="The mean dark current is divided by the gain before its noise is added in "
+        "DN/s; the reference adds e-/s.",
+    )
 
 
 class GainScale(Step):

@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp import bands
+from onramp import bands, extended_events
 from onramp.calibration import Calibration
 from onramp.early_steps import EARLY_STEPS, output_of
-from onramp.extended_events import ExtendedEvents
 from onramp.flags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
+from onramp.jump_report import make_report
 from onramp.slopes import RampFitting
 from onramp.steps import jump
+from onramp.steps.jump_census import HALO, JumpCensus, take_census
+from onramp.steps.outputs import Outputs
 
 
 class Ramps(NamedTuple):
@@ -46,6 +48,7 @@ class Outcome(NamedTuple):
     """What is counted while an exposure passes."""
 
     found: jump.Found
+    census: JumpCensus
     events: int = 0
     """Snowballs or showers."""
     bad: int = 0
@@ -76,7 +79,8 @@ class Stream:
     ----------
     recorders : dict of str to callable
         By step: called after it with the band's first row and data, groupdq and pixeldq, or, for
-        ramp_fit and gain_scale, rate and rateints (Slopes).
+        ramp_fit and gain_scale, rate and rateints (Slopes). "optional" is called with the arrays
+        of the optional product of the fit.
     """
 
     def __init__(self, exposure, references, parameters, threads, rows=None):
@@ -96,13 +100,11 @@ class Stream:
         self.fitting = RampFitting(exposure, self.calibration, parameters.ramp_fit)
         self.gain_factor = self._gain_factor()
         self.rescales = self.fits and self.gain_factor is not None and runs("gain_scale")
-        self.halo = int(self.jumps and parameters.jump.flag_4_neighbors)
+        self.halo = HALO if self.jumps else 0
+        self.outputs = Outputs.of(exposure.subarray)
         self.spared_planes = ()
-        self.events = None
-        if self.jumps and ExtendedEvents.wanted(parameters.jump):
-            self.events = ExtendedEvents(exposure, parameters.jump)
         self.groupdq = None
-        self.searched = Outcome(jump.Found.none(exposure.shape))
+        self.searched = self.nothing
 
     def _gain_factor(self):
         gain = self.references.get("gain")
@@ -123,8 +125,21 @@ class Stream:
                 self._median_gain(),
             )
             since = self.stopwatch.add("jump", since)
-        if self.events is not None:
-            self._search_whole_frames()
+        extended = self.jumps and extended_events.wanted(self.parameters.jump)
+        if extended or (self.fits and self.fitting.counts_segments):
+            self._search_whole_frames(extended)
+
+    @property
+    def nothing(self):
+        """The Outcome of no band at all."""
+        shape = self.exposure.shape
+        return Outcome(jump.Found.none(shape), JumpCensus.empty(shape[1], self.outputs.number))
+
+    def report(self, outcome):
+        """Return the jump report of an Outcome."""
+        exposure = self.exposure
+        averaging_time = (exposure.readout.nframes - 1) * exposure.frame_time
+        return make_report(outcome.census, exposure.instrument, exposure.group_time, averaging_time)
 
     @property
     def jump_sample(self):
@@ -143,14 +158,20 @@ class Stream:
         gain = self.references["gain"].read("SCI", 0, self.exposure.shape[2])
         return np.nanmedian(gain) if np.isfinite(gain).any() else np.nan
 
-    def _search_whole_frames(self):
-        """Keep the flags of all samples after jump detection, grown to snowballs and showers."""
+    def _search_whole_frames(self, extended):
+        """Keep the flags of all samples after jump detection, and what has to be known of them."""
         self.groupdq = np.empty(self.exposure.shape, np.uint8)
         self.searched = self._pass(self._search_band, self.halo)
         since = self.stopwatch.now()
-        events = self.events.flag(self.groupdq, self.exposure.readout.nframes, self.height)
-        self.searched = self.searched._replace(events=events)
-        self.stopwatch.add("jump", since)
+        if extended:
+            events = extended_events.flag_extended_events(self)
+            self.searched = self.searched._replace(events=events)
+        since = self.stopwatch.add("jump", since)
+        if self.fits and self.fitting.counts_segments:
+            parts = bands.split(self.exposure.shape[2], self.height)
+            sizes = self.each_band(self._count_segments, parts)
+            self.fitting.optional_size = tuple(int(size) for size in np.max(list(sizes), axis=0))
+            self.stopwatch.add("ramp_fit", since)
 
     def run(self):
         """Pass all bands through the steps, to the recorders; return the Outcome."""
@@ -158,27 +179,36 @@ class Stream:
             return self.searched + self._pass(self._run_band, 0)
         return self._pass(self._run_band, self.halo)
 
+    def each_band(self, work, parts):
+        """Yield what `work` returns of each of some bands, in order."""
+        return bands.in_threads(work, parts, max(self.threads.values()))
+
     def _pass(self, work, halo):
         """Pass all bands through `work`; again if clipping has flagged whole planes."""
         _, _, ny, nx = self.exposure.shape
         parts = bands.split(ny, self.height, halo)
-        total = self._sum(bands.in_threads(work, parts, max(self.threads.values())))
+        total = sum(self.each_band(work, parts), self.nothing)
         whole = np.argwhere(total.found.touched == ny * nx)
         if len(whole) and not self.spared_planes:
             self.spared_planes = [(int(i), int(g)) for i, g in whole]
-            total = self._sum(bands.in_threads(work, parts, max(self.threads.values())))
+            total = sum(self.each_band(work, parts), self.nothing)
         return total
-
-    def _sum(self, outcomes):
-        return sum(outcomes, Outcome(jump.Found.none(self.exposure.shape)))
 
     def _search_band(self, band):
         """Find the jumps of a band and keep its flags."""
-        ramps = self._calibrate(band, lambda *_: None)
-        found = self._search(band, ramps)
+        ramps = self._calibrate(band)
+        outcome = self._search(band, ramps) if self.jumps else self.nothing
         self.groupdq[:, :, band.rows] = ramps.groupdq[:, :, band.inner]
-        self.events.keep(band.first, ramps.inner(band.inner))
-        return Outcome(found)
+        return outcome
+
+    def flagged_ramps(self, band):
+        """Return a band's ramps with the flags that `groupdq` has for them."""
+        ramps = self._calibrate(band)
+        ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
+        return ramps
+
+    def _count_segments(self, band):
+        return self.fitting.count_segments(band, self.flagged_ramps(band))
 
     def _run_band(self, band):
         for step in EARLY_STEPS:
@@ -186,18 +216,18 @@ class Stream:
                 record = self.recorders[step]
                 record(band.first, *output_of(step, self.calibration, band.first, band.last))
         ramps = self._calibrate(band, self._record)
-        outcome = Outcome(jump.Found.none(self.exposure.shape))
+        outcome = self.nothing
         if self.groupdq is not None:
             ramps.groupdq[...] = self.groupdq[:, :, band.rows]
         elif self.jumps:
-            outcome = Outcome(self._search(band, ramps))
+            outcome = self._search(band, ramps)
         for step in ("jump", "persistence"):
             self._record(step, band, ramps)
         if self.fits:
             outcome += self._fit(band, ramps.inner(band.inner))
         return outcome
 
-    def _calibrate(self, band, record):
+    def _calibrate(self, band, record=lambda *_: None):
         """Return a band's ramps as they come to jump detection; `record` what the steps leave."""
         since = self.stopwatch.now()
         calibration = self.calibration
@@ -226,28 +256,39 @@ class Stream:
             )
 
     def _search(self, band, ramps):
-        data, groupdq, _, gain, readnoise = ramps
+        data, groupdq, pixeldq, gain, readnoise = ramps
+        detection, inner = self.detection, band.inner
         with self._turns["jump"]:
             since = self.stopwatch.now()
-            found = jump.detect_jumps(
-                data, groupdq, gain, readnoise, self.detection, band.inner, self.spared_planes
+            found = jump.search(
+                data, groupdq, gain, readnoise, detection, inner, self.spared_planes
             )
+            census = self.nothing.census
+            if detection.branch != jump.TOO_FEW_GROUPS:
+                census = take_census(
+                    data, groupdq, pixeldq, gain, jump.noise_variance(readnoise, gain),
+                    detection.nframes, self.outputs.of_rows(band.outer_first, band.outer_last),
+                    inner,
+                )  # fmt: skip
+            jump.grow(data, groupdq, gain, readnoise, detection)
             self.stopwatch.add("jump", since)
-        return found
+        return Outcome(found, census)
 
     def _fit(self, band, ramps):
         with self._turns["ramp_fit"]:
             since = self.stopwatch.now()
             begun = int(np.count_nonzero((ramps.groupdq[:, 0] & SATURATED) == 0))
-            slopes = self.fitting.fit(band, ramps)
-            self._record_slopes("ramp_fit", band, slopes)
+            fitted = self.fitting.fit(band, ramps)
+            self._record_slopes("ramp_fit", band, fitted)
+            if "optional" in self.recorders:
+                self.recorders["optional"](band.first, *fitted.optional)
             if self.rescales:
-                slopes = self.fitting.rescale(slopes, self.gain_factor)
-            self._record_slopes("gain_scale", band, slopes)
-            bad = int(np.count_nonzero(slopes.rate.dq & DO_NOT_USE))
+                fitted = self.fitting.rescale(fitted, self.gain_factor)
+            self._record_slopes("gain_scale", band, fitted)
+            bad = int(np.count_nonzero(fitted.rate.dq & DO_NOT_USE))
             self.stopwatch.add("ramp_fit", since)
-        return Outcome(jump.Found.none(self.exposure.shape), 0, bad, begun)
+        return self.nothing._replace(bad=bad, begun=begun)
 
-    def _record_slopes(self, step, band, slopes):
+    def _record_slopes(self, step, band, fitted):
         if step in self.recorders:
-            self.recorders[step](band.first, *slopes)
+            self.recorders[step](band.first, fitted.rate, fitted.rateints)

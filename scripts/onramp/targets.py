@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from onramp.configuration import Configuration
 from onramp.errors import InputError, OutputError, ParameterError
 from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
-from onramp.product_list import wanted_products
+from onramp.product_list import LEAST_SQUARES, OPTIONAL_PRODUCTS, wanted_products
 
 ENDING = "_uncal.fits"
 NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]*"
@@ -158,7 +158,10 @@ def _merged(configuration, own: Mapping[str, Mapping[str, Any]], origin):
 
 def suffixes(steps: Detector1Parameters, save_calibrated_ramp: bool) -> tuple[str, ...]:
     """Return what the names of an exposure's products end in."""
-    wanted = wanted_products(steps, not steps.ramp_fit.skip, save_calibrated_ramp)
+    fit = steps.ramp_fit
+    wanted = wanted_products(steps, not fit.skip, save_calibrated_ramp)
+    if fit.save_opt and not fit.skip and fit.algorithm == LEAST_SQUARES:
+        wanted.append(OPTIONAL_PRODUCTS[LEAST_SQUARES])
     return tuple(kind.suffix for kind in wanted)
 
 

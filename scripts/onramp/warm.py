@@ -1,8 +1,22 @@
-"""Compile all kernels into the cache on disk, once, so that no job waits for the compiler."""
+"""
+Compile the kernels of the default steps into the cache on disk, so that no job waits for them.
+
+What is off by default (snowballs, showers, LIKELY, optional results) compiles when it is used.
+"""
 
 import numpy as np
 
-from onramp.steps import ipc, jump, linearity, ramp_fit, refpix, refpix_statistics, saturation
+from onramp.steps import (
+    ipc,
+    jump,
+    jump_census,
+    linearity,
+    outputs,
+    ramp_fit,
+    refpix,
+    refpix_statistics,
+    saturation,
+)
 
 
 def main():
@@ -22,14 +36,18 @@ def main():
     linearity.correct_frames(data, groupdq, coefficients, coefficients, 4)
     ipc.correct(data, np.ones((3, 3), np.float32), (slice(1, 4), slice(1, 4)))
     groupdq[:] = 0
+    pixeldq = np.zeros((ny, nx), np.uint32)
     for branch in (jump.ITERATIVE, jump.SINGLE_PASS, jump.SIGMA_CLIP):
         thresholds = jump.Thresholds(4.0, 6.0, 5.0, 10.0, 1000.0, 1.0, 1, 1.0, 1)
         detection = jump.Detection(branch, thresholds, True, True, 1)
         jump.detect_jumps(data, groupdq, plane, plane, detection, slice(1, 5))
+    lanes = outputs.Outputs(1, np.zeros(nx, np.int64), np.zeros(ny, np.int64))
+    jump_census.take_census(data, groupdq, pixeldq, plane, plane, 1, lanes, slice(1, 5))
     noise = ramp_fit.Noise(plane, plane, plane)
     timing = ramp_fit.Timing.of(10.0, 10.0, 1)
+    rules = ramp_fit.Rules()
     weights = ramp_fit.slope_weights(ngroups)
-    ramp_fit.fit_slopes(data, groupdq, np.zeros((ny, nx), np.uint32), noise, timing, True, weights)
+    ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights)
 
 
 def _warm_refpix(data):

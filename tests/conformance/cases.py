@@ -259,7 +259,80 @@ def _fits():
     ]  # fmt: skip
 
 
+def _extended_events():
+    balls = {"expand_large_events": True}
+    own = {"min_jump_area": 15, "min_sat_area": 10, "expand_factor": 1.4, "edge_size": 10,
+           "min_sat_radius_extend": 4.0, "sat_expand": 5, "snowball_time_masked_next_int": 1,
+           "max_extended_radius": 8}  # fmt: skip
+    faint = {"find_showers": True, "extend_min_area": 30, "time_masked_after_shower": 0.6}
+    return [
+        _small("snowballs", {"jump": balls}, edits.snowballs),
+        _small("snowballs_own_parameters", {"jump": balls | own}, edits.snowballs),
+        _small("snowballs_without_cores", {"jump": balls | {"sat_required_snowball": False}},
+               edits.snowballs, ny=40, nx=72),
+        _small("snowballs_without_mask", {"jump": balls | {"mask_snowball_core_next_int": False}},
+               edits.snowballs, nints=3),
+        _small("snowballs_clipped", {"jump": balls}, edits.snowballs, nints=100, ngroups=4, nx=40,
+               ny=32),
+        _small("snowballs_averaged", {"jump": balls}, edits.snowballs, mode="nircam_bright"),
+        _strip("snowballs_four_outputs", {"jump": balls}, edits.snowballs, noutputs=4),
+        _small("snowballs_saved", {"jump": balls | {"save_results": True}}, edits.snowballs),
+        _small("showers", {"jump": faint}, edits.showers, ngroups=8),
+        _small("showers_default", {"jump": {"find_showers": True}}, edits.showers, ngroups=12),
+        _small("showers_of_few_groups", {"jump": faint}, edits.showers, nints=1, ngroups=5),
+        _small("showers_clipped", {"jump": faint | {"minimum_sigclip_groups": 5}}, edits.showers,
+               nints=6),
+        _small("showers_after_snowballs", {"jump": balls | faint}, edits.snowballs, ngroups=8),
+    ]  # fmt: skip
+
+
+def _optional_results():
+    kept = {"save_opt": True}
+    return [
+        _small("optional", {"ramp_fit": kept}),
+        _small("optional_dense_flags", {"ramp_fit": kept}, dense_flags=True, ngroups=8),
+        _small("optional_averaged", {"ramp_fit": kept}, mode="nircam_bright", dense_flags=True),
+        _small("optional_of_1_group", {"ramp_fit": kept}, ngroups=1),
+        _small("optional_of_2_groups", {"ramp_fit": kept}, ngroups=2),
+        _small("optional_zero_frame", {"ramp_fit": kept | {"suppress_one_group": False}},
+               edits.many_saturated, zero_frame=True),
+        _small("optional_group_limits", {"ramp_fit": kept | {"firstgroup": 1, "lastgroup": 3}}),
+        _small("optional_gain_factor", {"ramp_fit": kept}, gain_factor=2.0),
+        _small("optional_with_snowballs", {"ramp_fit": kept, "jump": {"expand_large_events": True}},
+               edits.snowballs),
+        _small("optional_without_jumps", {"ramp_fit": kept, "jump": {"skip": True}}),
+    ]  # fmt: skip
+
+
+def _likelihood():
+    likely = {"algorithm": "LIKELY"}
+    alone = {"ramp_fit": likely, "jump": {"skip": True}}
+    return [
+        _small("likely", {"ramp_fit": likely}),
+        _small("likely_saved", {"ramp_fit": likely | {"save_opt": True}}, ngroups=8),
+        _small("likely_alone", alone, ngroups=10),
+        _small("likely_of_4_groups", {"ramp_fit": likely}, ngroups=4),
+        _small("likely_of_3_groups", {"ramp_fit": likely | {"save_opt": True}}, ngroups=3),
+        _small("likely_of_1_integration", {"ramp_fit": likely}, nints=1, ngroups=20),
+        _small("likely_averaged", alone, mode="nircam_bright"),
+        _small("likely_zero_frame", {"ramp_fit": likely}, zero_frame=True),
+        _small("likely_zero_frame_averaged", {"ramp_fit": likely}, edits.many_saturated,
+               mode="nircam_bright", zero_frame=True),
+        _small("likely_dense_flags", {"ramp_fit": likely}, dense_flags=True, ngroups=9),
+        _small("likely_saturated", {"ramp_fit": likely}, edits.many_saturated),
+        _small("likely_gain_factor", {"ramp_fit": likely | {"save_opt": True}}, gain_factor=2.0),
+        _small("likely_group_limits", {"ramp_fit": likely | {"firstgroup": 1, "lastgroup": 6}},
+               ngroups=8),
+        _small("likely_average_dark", {"ramp_fit": likely,
+                                       "dark_current": {"average_dark_current": 0.05}}),
+        _small("likely_with_snowballs", {"ramp_fit": likely,
+                                         "jump": {"expand_large_events": True}}, edits.snowballs),
+        _small("likely_120_integrations", {"ramp_fit": likely}, nints=120, ngroups=4, nx=40, ny=32),
+    ]  # fmt: skip
+
+
 CASES = [
     *_demonstration(), *_sizes(), *_frames(), *_dark(), *_references(), *_flags(),
     *_zero_frames(), *_reference_pixels(), *_jumps(), *_fits(),
+    *_extended_events(), *_optional_results(), *_likelihood(),
 ]  # fmt: skip

@@ -139,3 +139,42 @@ def _write_ipc(files, kernel):
     hdus = [fits.PrimaryHDU(header=primary), fits.ImageHDU(kernel, name="SCI")]
     fits.HDUList(hdus).writeto(path)
     return path
+
+
+def snowballs(files):
+    """Let large events fall: a saturated core that grows, jumps around it, some at the edges."""
+    rng = np.random.default_rng(21)
+    with fits.open(files.uncal, mode="update") as hdus:
+        raw = hdus["SCI"].data
+        nints, ngroups, ny, nx = raw.shape
+        y, x = np.mgrid[:ny, :nx]
+        for integration in range(nints):
+            for _ in range(4):
+                group = rng.integers(1, ngroups)
+                radius, ratio = rng.uniform(3, 7), rng.uniform(0.6, 1.0)
+                distance = np.hypot((y - rng.integers(ny)) / ratio, x - rng.integers(nx))
+                signal = raw[integration, group:].astype(np.int64)
+                signal += np.where(distance < 2 * radius, 3000, 0)
+                for later, frame in enumerate(signal):
+                    frame[distance < radius + 0.5 * later] = 65535
+                raw[integration, group:] = np.minimum(signal, 65535)
+        hdus["SCI"].data = raw
+    return {}
+
+
+def showers(files):
+    """Let faint extended events fall on patches of some hundred pixels."""
+    rng = np.random.default_rng(22)
+    with fits.open(files.uncal, mode="update") as hdus:
+        raw = hdus["SCI"].data
+        nints, ngroups, ny, nx = raw.shape
+        y, x = np.mgrid[:ny, :nx]
+        for integration in range(nints):
+            for _ in range(3):
+                group = rng.integers(1, ngroups)
+                distance = np.hypot(
+                    (y - rng.integers(ny)) / rng.uniform(0.5, 1), x - rng.integers(nx)
+                )
+                raw[integration, group:] += np.where(distance < 9, 25, 0).astype(np.uint16)
+        hdus["SCI"].data = raw
+    return {}

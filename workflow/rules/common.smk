@@ -107,9 +107,10 @@ def memory_of(wildcards, input, threads, attempt):
     from onramp.memory import predict_shape_mb
 
     around = 0 if workflow.local_exec else SCHEDULED_MB
-    used = configuration.threads_used(target(wildcards).parameters, threads)
+    steps = target(wildcards).parameters
+    used = configuration.threads_used(steps, threads)
     try:
-        predicted = predict_shape_mb(glance(input.uncal).shape, used)
+        predicted = predict_shape_mb(glance(input.uncal).shape, used, steps=steps)
     except OnrampError:  # for the job to tell
         predicted = UNPREDICTED_MB
     return (predicted + around) * attempt

@@ -3,13 +3,13 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import kernel, median_in_place
+from onramp.kernels import inner_kernel, median_in_place
 
 BAD = DO_NOT_USE | SATURATED
 BLOCK_VALUES = 20_000  # differences that stay in the innermost cache
 
 
-@kernel
+@inner_kernel
 def difference(data, groupdq, gain, integration, group, y, x):
     """Return the difference of a group to the one before [e-], NaN where either is bad."""
     if (groupdq[integration, group, y, x] | groupdq[integration, group - 1, y, x]) & BAD:
@@ -20,7 +20,7 @@ def difference(data, groupdq, gain, integration, group, y, x):
     )
 
 
-@kernel
+@inner_kernel
 def gather(data, groupdq, gain, y, x, diffs):
     """Fill `diffs` with a pixel's differences in order of time."""
     nints, ngroups = data.shape[:2]
@@ -31,7 +31,7 @@ def gather(data, groupdq, gain, y, x, diffs):
             n += 1
 
 
-@kernel
+@inner_kernel
 def signed_median(diffs, values):
     """Return the median of the finite differences; `values` is scratch of the same length."""
     count = 0
@@ -42,7 +42,7 @@ def signed_median(diffs, values):
     return median_in_place(values, count)
 
 
-@kernel
+@inner_kernel
 def middle_of_column(block, x, first, last):
     """Return the median of the sorted values [first, last) of a column, NaN if there are none."""
     if last <= first:
@@ -52,14 +52,14 @@ def middle_of_column(block, x, first, last):
     return (np.float64(lower) + np.float64(upper)) / 2.0
 
 
-@kernel
+@inner_kernel
 def expected_noise(median, variance, nframes):
     """Return the noise expected of a difference [e-], NaN if it is zero."""
     sigma = np.sqrt(np.abs(median) + variance / np.float64(nframes))
     return sigma if sigma != 0.0 else np.nan
 
 
-@kernel
+@inner_kernel
 def block_width(ndiffs, nx):
     """Return how many columns to take at once, so that their differences stay in cache."""
     width = max(BLOCK_VALUES // max(ndiffs, 1), 16)
@@ -67,7 +67,7 @@ def block_width(ndiffs, nx):
     return (nx + nblocks - 1) // nblocks
 
 
-@kernel
+@inner_kernel
 def load_columns(data, groupdq, gain, y, first, diffs):
     """
     Fill `diffs` with the differences of some pixels of a row, in order of time.

@@ -40,11 +40,6 @@ class Detection(NamedTuple):
     across_integrations: bool
     nframes: int
 
-    @property
-    def halo(self) -> int:
-        """Rows beyond a band that its flags depend on."""
-        return 1 if self.flag_neighbours else 0
-
 
 class Found(NamedTuple):
     """What a search has found in a band."""
@@ -108,16 +103,16 @@ def plan(parameters, unusable, nframes, group_time, median_gain) -> Detection:
     )
 
 
-def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes=()):
+def search(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -> Found:
     """
-    Flag jumps in a band of rows.
+    Flag jumps in a band of rows, but not yet what follows from them.
 
     Parameters
     ----------
     data : (nints, ngroups, ny, nx) float32
         Linearised signal [DN].
     groupdq : (nints, ngroups, ny, nx) uint8
-        Data quality; JUMP_DET is set and cleared in place.
+        Data quality; JUMP_DET is set in place.
     gain : (ny, nx) float32
         [e-/DN]
     readnoise : (ny, nx) float32
@@ -144,12 +139,12 @@ def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes
             f"data {data.shape}, groupdq {groupdq.shape}, gain {gain.shape} and "
             f"readnoise {readnoise.shape} do not belong to one band"
         )
-    variance = (readnoise * gain) ** 2
     thresholds = detection.thresholds
     if detection.branch == SIGMA_CLIP:
         clip_band(data, groupdq, gain, thresholds.rejection, detection.across_integrations)
     elif detection.branch != TOO_FEW_GROUPS:
         iterative = detection.branch == ITERATIVE
+        variance = noise_variance(readnoise, gain)
         detect_band(data, groupdq, gain, variance, iterative, detection.nframes, thresholds)
     touched = np.zeros(data.shape[:2], np.int64)
     if detection.branch == SIGMA_CLIP:
@@ -157,11 +152,33 @@ def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes
         for integration, group in spared_planes:
             plane = groupdq[integration, group]
             plane[plane == JUMP_DET] = 0
-    count = int(np.count_nonzero(groupdq[:, :, inner] & JUMP_DET))
+    return Found(int(np.count_nonzero(groupdq[:, :, inner] & JUMP_DET)), touched)
+
+
+def noise_variance(readnoise, gain):
+    """Return the read-noise variance of a difference of single frames [e-2], (ny, nx) float32."""
+    return (readnoise * gain) ** 2
+
+
+def grow(data, groupdq, gain, readnoise, detection):
+    """
+    Flag what follows from the jumps of a band, and clear them where they mean nothing.
+
+    The parameters are those of `search`, after which it comes. JUMP_DET is set around large jumps
+    and in the groups after them, and cleared from samples that are bad.
+    """
     if detection.branch != TOO_FEW_GROUPS:
+        thresholds = detection.thresholds
+        variance = noise_variance(readnoise, gain)
         if detection.flag_neighbours:
             flag_neighbours(data, groupdq, gain, variance, detection.nframes, thresholds)
         if thresholds.after_groups1 > 0 or thresholds.after_groups2 > 0:
             flag_after_jumps(data, groupdq, gain, thresholds)
     clear_bad(groupdq)
-    return Found(count, touched)
+
+
+def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -> Found:
+    """Flag the jumps of a band and what follows from them: `search`, then `grow`."""
+    found = search(data, groupdq, gain, readnoise, detection, inner, spared_planes)
+    grow(data, groupdq, gain, readnoise, detection)
+    return found

@@ -3,13 +3,13 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import kernel, sort_all_columns
+from onramp.kernels import inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import BLOCK_VALUES, load_columns
 
 CLIP_PASSES = 5
 
 
-@kernel
+@inner_kernel
 def _sort_finite(diffs, first, stride, block):
     """Sort the finite differences of one group of each column, infinity after them."""
     for n in range(block.shape[0]):
@@ -20,10 +20,17 @@ def _sort_finite(diffs, first, stride, block):
     sort_all_columns(block)
 
 
-@kernel
+@inner_kernel
 def _moments(block, lower, upper, below, count, spread):
-    """Fill the number of values below `lower`, and number and deviation of those up to `upper`."""
+    """
+    Fill the number of values below `lower`, and number and deviation of those up to `upper`.
+
+    Return whether any number has changed.
+    """
     mean = np.zeros(count.size)
+    before = 0
+    for x in range(count.size):
+        before += count[x]
     below[:] = 0
     count[:] = 0
     spread[:] = 0.0
@@ -35,8 +42,10 @@ def _moments(block, lower, upper, below, count, spread):
             below[x] += value < lower[x]
             count[x] += inside
             mean[x] += value if inside else 0.0
+    after = 0
     for x in range(count.size):
         mean[x] /= count[x]
+        after += count[x]
     for n in range(block.shape[0]):
         values = block[n]
         for x in range(count.size):
@@ -45,9 +54,10 @@ def _moments(block, lower, upper, below, count, spread):
             spread[x] += (value - mean[x]) ** 2 if inside else 0.0
     for x in range(count.size):
         spread[x] = np.sqrt(spread[x] / count[x])
+    return before != after
 
 
-@kernel
+@inner_kernel
 def _clip(block, threshold, bounds, work):
     """Fill `bounds` with the clipped median less and plus `threshold` standard deviations."""
     below, count, spread = work
@@ -55,8 +65,7 @@ def _clip(block, threshold, bounds, work):
     lower[:] = -np.inf
     upper[:] = np.finfo(np.float32).max
     for _ in range(CLIP_PASSES):
-        before = count.copy()
-        _moments(block, lower, upper, below, count, spread)
+        changed = _moments(block, lower, upper, below, count, spread)
         for x in range(count.size):
             if count[x] == 0:
                 lower[x] = np.nan
@@ -67,11 +76,11 @@ def _clip(block, threshold, bounds, work):
             centre = (np.float64(low) + np.float64(high)) / 2.0
             lower[x] = centre - threshold * spread[x]
             upper[x] = centre + threshold * spread[x]
-        if np.array_equal(before, count):
+        if not changed:
             break
 
 
-@kernel
+@inner_kernel
 def _flag_outside(diffs, first, stride, bounds, groupdq, y, left):
     """Flag the differences of a group of each column that are beyond the bounds."""
     steps = groupdq.shape[1] - 1

@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import kernel, sort_all_columns
+from onramp.kernels import inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import (
     BAD,
     block_width,
@@ -18,7 +18,16 @@ PIXELS_AT_ONCE = 128
 MANY = 4  # where one in so many pixels of a row holds a jump, all are looked at
 
 
-@kernel
+@inner_kernel
+def _count_jumps(groupdq):
+    flags = groupdq.reshape(-1)
+    count = 0
+    for n in range(flags.size):
+        count += (flags[n] & JUMP_DET) != 0
+    return count
+
+
+@inner_kernel
 def _find_jumpy(groupdq, y, columns):
     """Put the columns of a row that hold a jump into `columns`; return how many."""
     nints, ngroups, _, nx = groupdq.shape
@@ -35,7 +44,7 @@ def _find_jumpy(groupdq, y, columns):
     return count
 
 
-@kernel
+@inner_kernel
 def _load_some(data, groupdq, gain, y, columns, diffs):
     """Fill `diffs` with the differences of some pixels of a row."""
     if columns[-1] - columns[0] == columns.size - 1:
@@ -44,10 +53,11 @@ def _load_some(data, groupdq, gain, y, columns, diffs):
     pixel = np.empty(diffs.shape[0], np.float32)
     for n in range(columns.size):
         gather(data, groupdq, gain, y, columns[n], pixel)
-        diffs[:, n] = pixel
+        for k in range(pixel.size):
+            diffs[k, n] = pixel[k]
 
 
-@kernel
+@inner_kernel
 def _sort_signed(diffs, block, usable):
     """Copy differences to `block`, infinity for NaN, sort them, and count the others."""
     usable[:] = 0
@@ -60,9 +70,9 @@ def _sort_signed(diffs, block, usable):
     sort_all_columns(block)
 
 
-@kernel
+@inner_kernel
 def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
-    """Return the indices (integration, group, y, x) of the jumps that make neighbours suspect."""
+    """Return (n, 4) indices of the jumps that make neighbours suspect: integration, group, y, x."""
     nints, ngroups, ny, nx = data.shape
     steps = ngroups - 1
     ndiffs = nints * steps
@@ -72,12 +82,14 @@ def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
     usable = np.empty(width, np.int32)
     median, sigma = np.empty(width), np.empty(width)
     columns = np.empty(nx + 1, np.int64)
-    triggers = []
+    triggers = np.empty((_count_jumps(groupdq), 4), np.int64)
+    found = 0
     for y in range(ny):
         count = _find_jumpy(groupdq, y, columns)
         if MANY * count > nx:
             count = nx
-            columns[:nx] = np.arange(nx)
+            for x in range(nx):
+                columns[x] = x
         for first in range(0, count, width):
             some = columns[first : min(first + width, count)]
             _load_some(data, groupdq, gain, y, some, diffs)
@@ -91,8 +103,10 @@ def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
                     if flags[some[k]] & JUMP_DET:
                         ratio = np.abs(diffs[n, k] - median[k]) / sigma[k]
                         if thresholds.neighbours_above < ratio < thresholds.neighbours_below:
-                            triggers.append((n // steps, n % steps + 1, y, some[k]))
-    return triggers
+                            triggers[found, 0], triggers[found, 1] = n // steps, n % steps + 1
+                            triggers[found, 2], triggers[found, 3] = y, some[k]
+                            found += 1
+    return triggers[:found]
 
 
 @kernel
@@ -100,7 +114,8 @@ def flag_neighbours(data, groupdq, gain, variance, nframes, thresholds):
     """Flag the four neighbours of jumps of middling size; flags set here trigger nothing."""
     ny, nx = data.shape[2:]
     triggers = _find_triggers(data, groupdq, gain, variance, nframes, thresholds)
-    for i, g, y, x in triggers:
+    for n in range(triggers.shape[0]):
+        i, g, y, x = triggers[n]
         plane = groupdq[i, g]
         if y > 0 and not plane[y - 1, x] & BAD:
             plane[y - 1, x] |= JUMP_DET
@@ -118,7 +133,7 @@ def flag_after_jumps(data, groupdq, gain, thresholds):
     nints, ngroups, ny, nx = data.shape
     steps = ngroups - 1
     diffs = np.empty(nints * steps, np.float32)
-    values = np.empty(nints * steps, np.float32)
+    values = np.empty(nints * steps)
     reach = np.empty(ngroups, np.int64)
     for y in range(ny):
         for x in range(nx):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import NO_LIN_CORR, SATURATED
-from onramp.kernels import kernel
+from onramp.kernels import inner_kernel, kernel
 
 
 def prepare_coefficients(coefficients, dq, pixeldq):
@@ -67,7 +67,7 @@ def correct(data, groupdq, coefficients):
                     samples[x] = samples[x] if saturated else linear[x] + constant[x]
 
 
-@kernel
+@inner_kernel
 def _polynomial(value, coefficients, y, x):
     order = coefficients.shape[0] - 1
     result = coefficients[order, y, x] * value
@@ -120,6 +120,6 @@ def correct_frames(data, groupdq, coefficients, inverse, nframes):
                     data[i, g, y, x] = np.float32(mean / nframes)
 
 
-@kernel
+@inner_kernel
 def _sample(value, flags, coefficients, y, x):
     return value if flags & SATURATED else _polynomial(value, coefficients, y, x)

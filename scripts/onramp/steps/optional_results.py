@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import kernel
+from onramp.kernels import inner_kernel, kernel
 from onramp.steps.ramp_fit import Noise, effective, frames_of, in_rates, line_weights
 from onramp.steps.ramp_pixel import Band, load_ramp, room_for_ramp
 from onramp.steps.ramp_segments import find_segments, ramp_median, segment_time, snr_class
@@ -178,7 +178,7 @@ def _fill_band(band, model, slopes, results):
                     results.pedestal[i, y, x] = pedestal
 
 
-@kernel
+@inner_kernel
 def _store_jumps(band, i, y, x, sizes):
     """Store the difference to the group before of each group flagged as a jump."""
     data, groupdq = band.data, band.groupdq
@@ -192,7 +192,7 @@ def _store_jumps(band, i, y, x, sizes):
             count += 1
 
 
-@kernel
+@inner_kernel
 def _store_segments(place, pixel, model, work, results):
     """Store a ramp's segments; return its pedestal."""
     i, y, x, zeroth = place
@@ -222,7 +222,7 @@ def _store_segments(place, pixel, model, work, results):
     return ramp[0] - slope_sum * invert(weight_r, rules.keep_large_variances) * middle
 
 
-@kernel
+@inner_kernel
 def _fit_line(ramp, start, end, gain, readnoise, weights):
     """Return the slope per group, its error, the intercept at group 0, and its error."""
     length = end - start

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import kernel, sort_all_columns
+from onramp.kernels import inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import block_width
 from onramp.steps.ramp_pixel import (
     Totals,
@@ -35,7 +35,7 @@ class Room(NamedTuple):
     """(4, n) float32: error, variances, and 0 where they are too large to keep a slope, else 1."""
 
 
-@kernel
+@inner_kernel
 def _room(ngroups, width):
     return Room(
         np.zeros((max(ngroups - 1, 1), width), np.float32),
@@ -46,7 +46,7 @@ def _room(ngroups, width):
     )
 
 
-@kernel
+@inner_kernel
 def _totals(nints, width):
     return Totals(
         np.empty((nints, width), np.uint8),
@@ -59,46 +59,44 @@ def _totals(nints, width):
     )
 
 
-@kernel
-def _usable_pixels(band, y, left, right, usable):
-    """Mark the pixels of a stretch that have nothing odd about them."""
-    dq, noise = band.pixeldq[y, left:right], band.noise
+@inner_kernel
+def _begin(band, y, left, right, totals):
+    """Empty the totals, and mark the unbroken ramps of pixels that have nothing odd about them."""
+    noise = band.noise
     gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
-    dark_current = noise.dark_current[y, left:right]
-    for x in range(dq.size):
+    dark_current, pixeldq = noise.dark_current[y, left:right], band.pixeldq[y, left:right]
+    usable = totals.saturated
+    for x in range(right - left):
         usable[x] = (
-            ((dq[x] & INVALID) == 0)
+            ((pixeldq[x] & INVALID) == 0)
             & (gain[x] > 0.0) & (gain[x] < np.inf)
             & (readnoise[x] > 0.0) & (readnoise[x] < np.inf)
-            & (np.abs(dark_current[x]) < np.inf)
+            & (np.abs(dark_current[x]) < np.inf) & (band.data.shape[1] > 1)
         )  # fmt: skip
-
-
-@kernel
-def _begin(band, y, left, right, totals):
-    """Empty the totals; mark the ramps of usable pixels, two groups or more without flag or NaN."""
-    data, groupdq = band.data, band.groupdq
-    nints, ngroups = data.shape[:2]
+        totals.dq[x] = pixeldq[x]
     totals.nclean[:] = 0
     totals.sums[:] = 0.0
     totals.lost[:] = 0
+    for i in range(band.data.shape[0]):
+        _find_clean(band, i, y, left, right, usable, totals)
     totals.saturated[:] = 0
-    totals.dq[: right - left] = band.pixeldq[y, left:right]
-    for i in range(nints):
-        clean = totals.clean[i]
-        if i == 0:
-            _usable_pixels(band, y, left, right, clean)
-            usable = clean[: right - left] * np.uint8(ngroups > 1)
-        clean[: right - left] = usable
-        for g in range(ngroups):
-            samples, flags = data[i, g, y, left:right], groupdq[i, g, y, left:right]
-            for x in range(right - left):
-                clean[x] &= (flags[x] == 0) & (samples[x] == samples[x])
+
+
+@inner_kernel
+def _find_clean(band, i, y, left, right, usable, totals):
+    """Mark the ramps of one integration that have neither flag nor NaN."""
+    clean = totals.clean[i]
+    for x in range(right - left):
+        clean[x] = usable[x]
+    for g in range(band.data.shape[1]):
+        samples, flags = band.data[i, g, y, left:right], band.groupdq[i, g, y, left:right]
         for x in range(right - left):
-            totals.nclean[x] += clean[x]
+            clean[x] &= (flags[x] == 0) & (samples[x] == samples[x])
+    for x in range(right - left):
+        totals.nclean[x] += clean[x]
 
 
-@kernel
+@inner_kernel
 def _add_medians(data, y, left, right, timing, room, totals):
     """Add the median count rates of the unbroken ramps."""
     ndiffs = data.shape[1] - 1
@@ -121,7 +119,7 @@ def _add_medians(data, y, left, right, timing, room, totals):
             totals.median[x] += median if clean[x] else 0.0
 
 
-@kernel
+@inner_kernel
 def _whole_ramps(band, y, left, right, timing, keep, room, totals):
     """Find errors, variances and weights of unbroken ramps, the same in all integrations."""
     noise = band.noise
@@ -148,7 +146,7 @@ def _whole_ramps(band, y, left, right, timing, keep, room, totals):
         totals.sums[2, x] += nclean / var_r if nclean > 0 else 0.0
 
 
-@kernel
+@inner_kernel
 def _slopes(data, i, y, left, right, noise, weights, room):
     """Fit the ramps of a stretch in one integration as one segment each."""
     ngroups = data.shape[1]
@@ -170,7 +168,7 @@ def _slopes(data, i, y, left, right, noise, weights, room):
             slope[x] += weights[k, classes[x]] * (np.float64(high[x]) - np.float64(low[x]))
 
 
-@kernel
+@inner_kernel
 def _store_clean(band, i, y, left, right, timing, room, totals, rateints):
     """Store the unbroken ramps of a stretch in one integration, and add their slopes."""
     err, var_poisson, var_rnoise = room.constants[0], room.constants[1], room.constants[2]
@@ -190,7 +188,7 @@ def _store_clean(band, i, y, left, right, timing, room, totals, rateints):
         sums[x] += slope * room.weight[x] if good else 0.0
 
 
-@kernel
+@inner_kernel
 def _store_mean(y, left, right, keep, totals, rate):
     """Store the means over integrations of a stretch."""
     nints = totals.clean.shape[0]

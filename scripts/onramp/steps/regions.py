@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import kernel
+from onramp.kernels import inner_kernel, kernel
 
 _WORD = 8  # columns looked at together
 _FEWEST_AROUND_HOLE = 8  # pixels
@@ -153,7 +153,7 @@ def _scan(plane, before, bit, edges, words):
     return runs[:count]
 
 
-@kernel
+@inner_kernel
 def _root(parents, run):
     while parents[run] != run:
         parents[run] = parents[parents[run]]
@@ -188,10 +188,20 @@ def _label(runs, parents):
 
 
 def _filled_area(regions, region):
-    from scipy.ndimage import binary_fill_holes
-
+    """Return the area of a region and its holes: all that the frame around it does not reach."""
     top, _, left, _ = regions.corners[region]
-    image = np.zeros(regions.extents[region], bool)
+    ny, nx = regions.extents[region]
+    free = np.ones((ny + 2, nx + 2), bool)
     for y, first, last in regions.runs[regions.starts[region] : regions.starts[region + 1]]:
-        image[y - top, first - left : last - left] = True
-    return np.count_nonzero(binary_fill_holes(image, np.ones((3, 3))))
+        free[y - top + 1, first - left + 1 : last - left + 1] = False
+    outside = np.zeros_like(free)
+    outside[0] = True
+    reached = 0
+    while (count := np.count_nonzero(outside)) > reached:
+        reached = count
+        outside[1:] |= outside[:-1]
+        outside[:-1] |= outside[1:]
+        outside[:, 1:] |= outside[:, :-1]
+        outside[:, :-1] |= outside[:, 1:]
+        outside &= free
+    return outside.size - reached

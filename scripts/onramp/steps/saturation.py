@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import AD_FLOOR, DO_NOT_USE, NO_SAT_CHECK, SATURATED
-from onramp.kernels import kernel
+from onramp.kernels import inner_kernel, kernel
 
 ATOD_LIMIT = np.float32(65535.0)  # largest value of the 16-bit converter [DN]
 
@@ -109,7 +109,7 @@ def _grow(mask, reach):
                 mask[y, x] |= wide[other, x]
 
 
-@kernel
+@inner_kernel
 def _flag_groups(data, groupdq, threshold, reach):
     """Flag from the first saturated group on, and the floor; (ngroups, ny, nx)."""
     ngroups, ny, nx = data.shape
@@ -145,7 +145,7 @@ def _flag_groups(data, groupdq, threshold, reach):
                 flags[x] |= mask[x] * np.uint8(SATURATED)
 
 
-@kernel
+@inner_kernel
 def _flag_partial(data, groupdq, threshold, unchecked, reach, nframes):
     """Flag groups in which only the last frames can have saturated: the next group did."""
     ngroups, ny, nx = data.shape
@@ -167,7 +167,7 @@ def _flag_partial(data, groupdq, threshold, unchecked, reach, nframes):
                 groupdq[g, y, x] |= partial[y, x] * np.uint8(DO_NOT_USE)
 
 
-@kernel
+@inner_kernel
 def _flag_second(data, groupdq, threshold, bias, nframes):
     """Flag second groups hit in their last frames: the third is full, not by its own light."""
     _, ny, nx = data.shape

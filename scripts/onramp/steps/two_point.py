@@ -8,7 +8,7 @@ column, so that the iteration narrows a window and never looks at the values ins
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import kernel, sort_all_columns
+from onramp.kernels import inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import (
     block_width,
     expected_noise,
@@ -19,7 +19,7 @@ from onramp.steps.differences import (
 NEAR_THRESHOLD = np.float32(1e-4)  # fraction by which the quick test stays below the threshold
 
 
-@kernel
+@inner_kernel
 def _prepare(diffs, iterative, block, usable):
     """Copy differences (or their sizes) to `block`, infinity for NaN; count the others."""
     usable[:] = 0
@@ -32,7 +32,7 @@ def _prepare(diffs, iterative, block, usable):
             usable[x] += good
 
 
-@kernel
+@inner_kernel
 def _screen(block, usable, variance, iterative, nframes, rejection, doubtful):
     """Mark the columns of a sorted block that might hold a jump: the others certainly do not."""
     last = block.shape[0] - 1
@@ -51,7 +51,7 @@ def _screen(block, usable, variance, iterative, nframes, rejection, doubtful):
         doubtful[x] = (usable[x] != last + 1) | tied | (not clean)
 
 
-@kernel
+@inner_kernel
 def _median_without_largest(block, x, first, last):
     """Return the median of sorted sizes, the largest (and its ties) left out if there are four."""
     if last - first == 2:
@@ -63,19 +63,19 @@ def _median_without_largest(block, x, first, last):
     return middle_of_column(block, x, first, end)
 
 
-@kernel
+@inner_kernel
 def _threshold(usable, thresholds):
     if usable >= 4:
         return thresholds.rejection
     return thresholds.four_groups if usable == 3 else thresholds.three_groups
 
 
-@kernel
+@inner_kernel
 def _deviation(value, median):
     return np.abs(np.float32(value - median))
 
 
-@kernel
+@inner_kernel
 def _iterate(block, x, usable, variance, nframes, thresholds):
     """Return the window of a column's sorted sizes that the iteration leaves."""
     first = 0
@@ -95,7 +95,7 @@ def _iterate(block, x, usable, variance, nframes, thresholds):
     return first, last
 
 
-@kernel
+@inner_kernel
 def _single_pass(block, x, usable, variance, nframes, rejection):
     """Return the window of a column's sorted differences that are close to their median."""
     median = middle_of_column(block, x, 0, usable)
@@ -109,7 +109,7 @@ def _single_pass(block, x, usable, variance, nframes, rejection):
     return first, last
 
 
-@kernel
+@inner_kernel
 def _flag_outside(diffs, n_column, iterative, lower, upper, groupdq, y, x):
     """Flag a pixel's differences, or their sizes, that are beyond the bounds."""
     steps = groupdq.shape[1] - 1
