@@ -64,6 +64,8 @@ class Totals(NamedTuple):
     """(n,) int64, number of clean ramps."""
     median: np.ndarray
     """(n,) float64, sum of the ramps' median count rates [DN/s]."""
+    odd: np.ndarray
+    """(nints, n) uint8, 1 where the median of a ramp needs a closer look."""
     sums: np.ndarray
     """(3, n) float64: slopes over read-noise variances, inverse Poisson and read-noise variances"""
     dq: np.ndarray
@@ -127,13 +129,13 @@ def load_ramp(band, i, y, x, rules, ramp):
 
 
 @scalar_kernel
-def add_broken_medians(band, y, left, model, ramp, totals):
-    """Add the median count rates of the ramps of a stretch that are not clean."""
+def add_odd_medians(band, y, left, model, ramp, totals):
+    """Add the median count rates of the odd ramps of a stretch."""
     timing, _, rules = model
-    nints, n = totals.clean.shape
+    nints, n = totals.odd.shape
     for i in range(nints):
         for k in range(min(n, band.data.shape[3] - left)):
-            if not totals.clean[i, k]:
+            if totals.odd[i, k]:
                 alone = load_ramp(band, i, y, left + k, rules, ramp)[3]
                 totals.median[k] += ramp_median(
                     ramp.samples, ramp.flags, alone, timing, ramp.values

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.flags import DO_NOT_USE, SATURATED
+from onramp.flags import DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
 from onramp.kernels import inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import block_width
 from onramp.steps.ramp_pixel import (
     Totals,
-    add_broken_medians,
+    add_odd_medians,
     fit_broken,
     restore_charge_loss,
     room_for_ramp,
@@ -18,6 +18,7 @@ from onramp.steps.ramp_segments import SNR_CLASSES
 from onramp.steps.ramp_sums import LARGE_VARIANCE
 
 INVALID = DO_NOT_USE | SATURATED
+BREAK = INVALID | JUMP_DET
 
 
 class Room(NamedTuple):
@@ -25,6 +26,8 @@ class Room(NamedTuple):
 
     block: np.ndarray
     """(ngroups - 1, n) float32, differences [DN]."""
+    counts: np.ndarray
+    """(n,) int32"""
     classes: np.ndarray
     """(n,) unsigned, signal-to-noise class."""
     slope: np.ndarray
@@ -39,6 +42,7 @@ class Room(NamedTuple):
 def _room(ngroups, width):
     return Room(
         np.zeros((max(ngroups - 1, 1), width), np.float32),
+        np.zeros(width, np.int32),
         np.empty(width, np.uintp),
         np.empty(width),
         np.empty(width),
@@ -52,6 +56,7 @@ def _totals(nints, width):
         np.empty((nints, width), np.uint8),
         np.empty(width, np.int64),
         np.empty(width),
+        np.empty((nints, width), np.uint8),
         np.empty((3, width)),
         np.empty(width, np.uint32),
         np.empty((2, width), np.int64),
@@ -97,26 +102,65 @@ def _find_clean(band, i, y, left, right, usable, totals):
 
 
 @inner_kernel
-def _add_medians(data, y, left, right, timing, room, totals):
-    """Add the median count rates of the unbroken ramps."""
-    ndiffs = data.shape[1] - 1
-    block = room.block
+def _load_differences(band, i, y, left, right, block, counts):
+    """
+    Fill `block` with the differences of one integration, infinity where one is unusable.
+
+    `counts` tells how many are not. A difference is unusable to a group that is a jump, and where
+    either group is DO_NOT_USE, saturated or NaN.
+    """
+    data, groupdq = band.data, band.groupdq
+    counts[:] = 0
+    for k in range(data.shape[1] - 1):
+        now, before = data[i, k + 1, y, left:right], data[i, k, y, left:right]
+        flags, flags_before = groupdq[i, k + 1, y, left:right], groupdq[i, k, y, left:right]
+        target = block[k]
+        for x in range(right - left):
+            bad = ((flags[x] & BREAK) | (flags_before[x] & INVALID)) != 0
+            diff = now[x] - before[x]
+            good = (not bad) & (diff == diff)
+            target[x] = diff if good else np.float32(np.inf)
+            counts[x] += good
+
+
+@inner_kernel
+def _find_odd(band, i, y, left, right, rules, counts, odd):
+    """
+    Mark the ramps of one integration that may stand on a single group.
+
+    Those with one good group where these are suppressed, else those with one clean group or none.
+    """
+    groupdq = band.groupdq
+    counts[:] = 0
+    ignored = PERSISTENCE if rules.suppress_one_group else 0
+    for g in range(groupdq.shape[1]):
+        flags = groupdq[i, g, y, left:right]
+        for x in range(right - left):
+            counts[x] += (flags[x] & ~ignored) == 0
+    for x in range(right - left):
+        odd[x] = (counts[x] == 1) | ((counts[x] == 0) & (not rules.suppress_one_group))
+
+
+@inner_kernel
+def _add_medians(band, y, left, right, model, room, totals):
+    """Add the median count rates of all ramps but the odd ones and those without a difference."""
+    timing, _, rules = model
+    block, counts = room.block, room.counts
     factor = 0.5 / timing.group
     totals.median[:] = 0.0
-    for i in range(data.shape[0] if ndiffs else 0):
-        for k in range(ndiffs):
-            now, before = data[i, k + 1, y, left:right], data[i, k, y, left:right]
-            target = block[k]
-            for x in range(right - left):
-                diff = now[x] - before[x]
-                target[x] = diff if diff == diff else np.float32(0.0)
-        sort_all_columns(block)
-        upper = block[ndiffs // 2]
-        lower = block[ndiffs // 2 - 1 + ndiffs % 2]
-        clean = totals.clean[i]
+    for i in range(band.data.shape[0]):
+        odd = totals.odd[i]
+        _find_odd(band, i, y, left, right, rules, counts, odd)
+        counts[:] = 0
+        if band.data.shape[1] > 1:
+            _load_differences(band, i, y, left, right, block, counts)
+            sort_all_columns(block)
         for x in range(right - left):
-            median = factor * (np.float64(lower[x]) + np.float64(upper[x]))
-            totals.median[x] += median if clean[x] else 0.0
+            if counts[x] == 0 or odd[x]:
+                odd[x] = 1
+                continue
+            low, high = block[(counts[x] - 1) // 2, x], block[counts[x] // 2, x]
+            totals.median[x] += factor * (np.float64(low) + np.float64(high))
 
 
 @inner_kernel
@@ -237,8 +281,8 @@ def fit_band(band, model, whole, rate, rateints):
         for left in range(0, nx, width):
             right = min(left + width, nx)
             _begin(band, y, left, right, totals)
-            _add_medians(band.data, y, left, right, timing, room, totals)
-            add_broken_medians(band, y, left, model, ramp, totals)
+            _add_medians(band, y, left, right, model, room, totals)
+            add_odd_medians(band, y, left, model, ramp, totals)
             charged = fit_broken(band, y, left, model, ramp, totals, rateints)
             _whole_ramps(band, y, left, right, timing, keep, room, totals)
             for i in range(nints):

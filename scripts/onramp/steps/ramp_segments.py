@@ -87,21 +87,19 @@ def find_segments(flags, bounds):
 
 
 @scalar_kernel
-def _segment_slope(ramp, start, end, gain, readnoise, time, weights):
-    """Return the slope of one segment [DN/s]."""
+def _change(ramp, start, end, gain, readnoise, weights):
+    """Return the change in a group that a segment of two groups or more shows [DN]."""
     length = end - start
-    if length == 1:
-        return ramp[start] / time
     if length == 2:
-        return (ramp[start + 1] - ramp[start]) / time
+        return ramp[start + 1] - ramp[start]
     if not 0.0 < readnoise < np.inf:
         return np.nan
     group = snr_class(ramp[end - 1] - ramp[start], gain, readnoise)
-    slope = 0.0
+    change = 0.0
     for n in range(length):
         if not np.isnan(ramp[start + n]):
-            slope += weights[group, length, n] * ramp[start + n]
-    return slope / time
+            change += weights[group, length, n] * ramp[start + n]
+    return change
 
 
 @scalar_kernel
@@ -116,21 +114,40 @@ def segment_time(length, zeroth, timing):
 
 @scalar_kernel
 def fit_segments(ramp, bounds, nsegments, zeroth, pixel, timing, weights):
-    """Return a ramp's sums over segments: slope/variance and the inverse variances."""
+    """
+    Return a ramp's sums over segments: slope/variance and the inverse variances.
+
+    The variances are those of `segment_variances`, put so that they cost few divisions.
+    """
     rate, dark_current, gain, readnoise = pixel
     slope_sum = 0.0
     weight_p = 0.0
     weight_r = 0.0
     weight_e = 0.0
+    in_dn = timing.group * gain
+    flux = (rate + dark_current) / in_dn
+    noise = readnoise / in_dn
+    scatter = 12.0 * noise * noise
+    over_flux = 1.0 / flux if flux > 0.0 else 0.0
+    over_scatter = 1.0 / scatter
     for n in range(nsegments):
         start, end = bounds[n, 0], bounds[n, 1]
-        time = segment_time(end - start, zeroth, timing)
-        slope = _segment_slope(ramp, start, end, gain, readnoise, time, weights)
-        var_p, var_r = segment_variances(rate, dark_current, gain, readnoise, end - start, time)
-        inverse_r = 1.0 / var_r
-        slope_sum += slope * inverse_r
+        if end - start == 1:
+            time = segment_time(1, zeroth, timing)
+            var_p, var_r = segment_variances(rate, dark_current, gain, readnoise, 1, time)
+            slope_sum += ramp[start] / time / var_r
+            weight_r += 1.0 / var_r
+            weight_e += 1.0 / (var_p + var_r)
+            weight_p += 1.0 / var_p if var_p > 0.0 else 0.0
+            continue
+        length = np.float64(end - start)
+        intervals = length - 1.0
+        combinations = length * length * length - length
+        inverse_r = combinations * over_scatter
+        slope_sum += _change(ramp, start, end, gain, readnoise, weights) * inverse_r
+        weight_p += intervals * over_flux
         weight_r += inverse_r
-        weight_e += 1.0 / (var_p + var_r)
-        if var_p > 0.0:
-            weight_p += 1.0 / var_p
+        weight_e += intervals * combinations / (flux * combinations + scatter * intervals)
+    if nsegments and bounds[0, 1] - bounds[0, 0] > 1:
+        slope_sum /= timing.group
     return slope_sum, weight_p, weight_r, weight_e
