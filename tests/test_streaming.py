@@ -24,13 +24,25 @@ def exposure(request, tmp_path_factory):
     )  # fmt: skip
 
 
-def products(exposure, folder, threads, rows):
+OPTIONS = {
+    "events_and_optional": {
+        "jump": {"expand_large_events": True, "find_showers": True, "extend_min_area": 10,
+                 "sat_required_snowball": False, "extend_snr_threshold": 0.8},
+        "ramp_fit": {"save_opt": True},
+    },
+    "likelihood": {"ramp_fit": {"algorithm": "LIKELY", "save_opt": True}},
+}  # fmt: skip
+
+
+def products(exposure, folder, threads, rows, options=None):
     """Process with many neighbours to flag and grow; return the products' arrays."""
     steps = {
         "saturation": {"n_pix_grow_sat": 2},
         "jump": {"maximum_cores": "all", "min_jump_to_flag_neighbors": 2, "save_results": True},
         "ramp_fit": {"maximum_cores": "all", "suppress_one_group": False},
     }
+    for step, values in (options or {}).items():
+        steps[step] |= values
     references = {"ipc": "N/A", **exposure.references}
     process_exposure(
         exposure.uncal, folder, parse_steps(steps, "test"), None, references, cores=threads,
@@ -63,3 +75,13 @@ def test_exposure_has_jumps_and_flags_across_every_band_edge(whole_frame):
     for bit in (2, 4):
         flagged = (groupdq & bit != 0).any(axis=(0, 1, 3))
         assert np.mean(flagged) > 0.3
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_bits_of_options_depend_on_neither(exposure, tmp_path, name):
+    options = OPTIONS[name]
+    whole = products(exposure, tmp_path / "whole", 1, 48, options)
+    split = products(exposure, tmp_path / "split", 3, 5, options)
+    assert split.keys() == whole.keys()
+    for key, values in whole.items():
+        assert split[key].tobytes() == values.tobytes(), key

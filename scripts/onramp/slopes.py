@@ -137,6 +137,8 @@ class RampFitting:
         from onramp.steps import covariance, likelihood
 
         ramps.groupdq[:, self.ignored] |= np.uint8(DO_NOT_USE)
+        if self.rules.reject_unflagged_nan:
+            ramps.groupdq[np.isnan(ramps.data)] |= np.uint8(DO_NOT_USE)
         nframes, gap = self.readout.nframes, self.readout.groupgap
         times = covariance.read_times(nframes, gap, self.frame_time, self.readout.ngroups)
         zeroframe = None
@@ -148,10 +150,13 @@ class RampFitting:
             ramps.readnoise,
             self.calibration.average_dark_current(band.first, band.last),
         )
+        noise = ramp_fit.in_rates(noise, self.rules)
         rate, rateints, chisq = likelihood.fit_likelihood(
             ramps.data, ramps.groupdq, ramps.pixeldq, noise, covariance.Covariance.of(times),
             zeroframe,
         )  # fmt: skip
+        if self.rules.flag_nan_rates:
+            ramp_fit.flag_nan(rate, rateints)
         return Fitted(rate, rateints, (chisq,))
 
     @staticmethod

@@ -251,8 +251,8 @@ class RampFit(Step):
     opt_name: Literal[""] = Field("", description="Name of the optional product; no effect yet.")
     flag_all_jump_ramps: bool = Field(
         False,
-        description="Ramps whose every group is a jump are NaN and DO_NOT_USE; the reference gives "
-        "them slope 0.",
+        description="OLS_C: ramps whose every group is a jump are NaN and DO_NOT_USE; the "
+        "reference gives them slope 0.",
     )
     reject_unflagged_nan: bool = Field(
         False,
@@ -260,7 +260,7 @@ class RampFit(Step):
     )
     keep_large_variances: bool = Field(
         False,
-        description="Variances of 1e6 (DN/s)^2 and more, and their slopes, are kept; the "
+        description="OLS_C: variances of 1e6 (DN/s)^2 and more, and their slopes, are kept; the "
         "reference makes them 0.",
     )
     flag_nan_rates: bool = Field(

@@ -240,6 +240,11 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=
     band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
     fit_band(band, (timing, weights, rules), _whole_ramp(weights, ngroups), rate, rateints)
     if rules.flag_nan_rates:
-        for slopes in (rate, rateints):
-            slopes.dq[np.isnan(slopes.sci)] |= np.uint32(DO_NOT_USE)
+        flag_nan(rate, rateints)
     return rate, rateints
+
+
+def flag_nan(*results):
+    """Flag slopes that are NaN as DO_NOT_USE, in place."""
+    for slopes in results:
+        slopes.dq[np.isnan(slopes.sci)] |= np.uint32(DO_NOT_USE)
