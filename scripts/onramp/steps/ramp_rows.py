@@ -132,11 +132,11 @@ def _find_odd(band, i, y, left, right, rules, counts, odd):
     """
     groupdq = band.groupdq
     counts[:] = 0
-    ignored = PERSISTENCE if rules.suppress_one_group else 0
+    looked_at = np.uint8(0xFF ^ PERSISTENCE if rules.suppress_one_group else 0xFF)
     for g in range(groupdq.shape[1]):
         flags = groupdq[i, g, y, left:right]
         for x in range(right - left):
-            counts[x] += (flags[x] & ~ignored) == 0
+            counts[x] += (flags[x] & looked_at) == 0
     for x in range(right - left):
         odd[x] = (counts[x] == 1) | ((counts[x] == 0) & (not rules.suppress_one_group))
 
