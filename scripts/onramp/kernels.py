@@ -99,7 +99,7 @@ def sort_all_columns(block):
 
     Parameters
     ----------
-    block : (nvalues, ncolumns) float32
+    block : (nvalues, ncolumns) float32 or float64
         Without NaN.
     """
     size = block.shape[0]

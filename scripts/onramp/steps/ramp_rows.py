@@ -25,7 +25,7 @@ class Room(NamedTuple):
     """Room to work on the unbroken ramps of a stretch of n pixels."""
 
     block: np.ndarray
-    """(ngroups - 1, n) float32, differences [DN]."""
+    """(ngroups - 1, n) float64, differences [DN]: middle ones may all but cancel."""
     counts: np.ndarray
     """(n,) int32"""
     classes: np.ndarray
@@ -41,7 +41,7 @@ class Room(NamedTuple):
 @inner_kernel
 def _room(ngroups, width):
     return Room(
-        np.zeros((max(ngroups - 1, 1), width), np.float32),
+        np.zeros((max(ngroups - 1, 1), width)),
         np.zeros(width, np.int32),
         np.empty(width, np.uintp),
         np.empty(width),
@@ -117,9 +117,9 @@ def _load_differences(band, i, y, left, right, block, counts):
         target = block[k]
         for x in range(right - left):
             bad = ((flags[x] & BREAK) | (flags_before[x] & INVALID)) != 0
-            diff = now[x] - before[x]
+            diff = np.float64(now[x]) - np.float64(before[x])
             good = (not bad) & (diff == diff)
-            target[x] = diff if good else np.float32(np.inf)
+            target[x] = diff if good else np.inf
             counts[x] += good
 
 
@@ -160,7 +160,7 @@ def _add_medians(band, y, left, right, model, room, totals):
                 odd[x] = 1
                 continue
             low, high = block[(counts[x] - 1) // 2, x], block[counts[x] // 2, x]
-            totals.median[x] += factor * (np.float64(low) + np.float64(high))
+            totals.median[x] += factor * (low + high)
 
 
 @inner_kernel
