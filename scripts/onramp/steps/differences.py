@@ -97,3 +97,16 @@ def load_columns(data, groupdq, gain, y, first, diffs):
                 target[x] = np.float32(np.nan) if bad else diff
             n += 1
     return last - first
+
+
+@inner_kernel
+def sortable(diffs, sizes, block, usable):
+    """Copy differences (or their sizes) to `block`, infinity for NaN; count the others."""
+    usable[:] = 0
+    for n in range(diffs.shape[0]):
+        source, target = diffs[n], block[n]
+        for x in range(usable.size):
+            value = np.abs(source[x]) if sizes else source[x]
+            good = value == value
+            target[x] = value if good else np.float32(np.inf)
+            usable[x] += good

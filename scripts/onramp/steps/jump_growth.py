@@ -12,6 +12,7 @@ from onramp.steps.differences import (
     load_columns,
     middle_of_column,
     signed_median,
+    sortable,
 )
 
 PIXELS_AT_ONCE = 128
@@ -58,19 +59,6 @@ def _load_some(data, groupdq, gain, y, columns, diffs):
 
 
 @inner_kernel
-def _sort_signed(diffs, block, usable):
-    """Copy differences to `block`, infinity for NaN, sort them, and count the others."""
-    usable[:] = 0
-    for n in range(diffs.shape[0]):
-        source, target = diffs[n], block[n]
-        for x in range(usable.size):
-            good = source[x] == source[x]
-            target[x] = source[x] if good else np.float32(np.inf)
-            usable[x] += good
-    sort_all_columns(block)
-
-
-@inner_kernel
 def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
     """Return (n, 4) indices of the jumps that make neighbours suspect: integration, group, y, x."""
     nints, ngroups, ny, nx = data.shape
@@ -93,7 +81,8 @@ def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
         for first in range(0, count, width):
             some = columns[first : min(first + width, count)]
             _load_some(data, groupdq, gain, y, some, diffs)
-            _sort_signed(diffs, block, usable)
+            sortable(diffs, False, block, usable)
+            sort_all_columns(block)
             for k in range(some.size):
                 median[k] = middle_of_column(block, k, 0, usable[k])
                 sigma[k] = expected_noise(median[k], variance[y, some[k]], nframes)

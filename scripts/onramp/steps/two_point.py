@@ -14,22 +14,10 @@ from onramp.steps.differences import (
     expected_noise,
     load_columns,
     middle_of_column,
+    sortable,
 )
 
 NEAR_THRESHOLD = np.float32(1e-4)  # fraction by which the quick test stays below the threshold
-
-
-@inner_kernel
-def _prepare(diffs, iterative, block, usable):
-    """Copy differences (or their sizes) to `block`, infinity for NaN; count the others."""
-    usable[:] = 0
-    for n in range(diffs.shape[0]):
-        source, target = diffs[n], block[n]
-        for x in range(usable.size):
-            value = np.abs(source[x]) if iterative else source[x]
-            good = value == value
-            target[x] = value if good else np.float32(np.inf)
-            usable[x] += good
 
 
 @inner_kernel
@@ -150,7 +138,7 @@ def detect_band(data, groupdq, gain, variance, iterative, nframes, thresholds):
     for y in range(ny):
         for left in range(0, nx, width):
             ncolumns = load_columns(data, groupdq, gain, y, left, diffs)
-            _prepare(diffs, iterative, block, usable)
+            sortable(diffs, iterative, block, usable)
             sort_all_columns(block)
             row = variance[y, left : left + ncolumns]
             _screen(block, usable, row, iterative, nframes, lowest, doubtful)
