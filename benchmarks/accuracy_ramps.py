@@ -12,7 +12,7 @@ from onramp.parameters import Jump
 from onramp.steps.covariance import Covariance, read_times
 from onramp.steps.jump import detect_jumps, plan
 from onramp.steps.likelihood import fit_likelihood
-from onramp.steps.ramp_fit import Noise, Rules, Timing, fit_slopes, group_noise, slope_weights
+from onramp.steps.ramp_fit import Noise, Rules, Timing, fit_slopes, group_noise
 
 READ_NOISE = 10.0
 """Noise of a single read [e-]; reference files hold that of the difference of two."""
@@ -151,8 +151,7 @@ def least_squares(data, pattern, flags=None):
     pixeldq, gain, readnoise, dark_current = _planes(data)
     noise = Noise(gain, group_noise(readnoise, gain, pattern.nframes), dark_current)
     timing = Timing.of(pattern.group_time, 1.0, pattern.nframes)
-    weights = slope_weights(pattern.ngroups)
-    return _fit(*fit_slopes(data, flags, pixeldq, noise, timing, Rules(True), weights), None, flags)
+    return _fit(*fit_slopes(data, flags, pixeldq, noise, timing, Rules(True)), None, flags)
 
 
 def likelihood(data, pattern, flags=None):

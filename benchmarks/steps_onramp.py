@@ -65,7 +65,6 @@ class Passage:
         self.detection = jump.plan(self.parameters, unusable, 1, group_time, 0.0)
         self.halo = HALO if "jump" in case.steps else 0
         self.timing = ramp_fit.Timing.of(group_time, group_time, 1)
-        self.weights = ramp_fit.slope_weights(ngroups)
         self.covariance = None
         if case.algorithm == "LIKELY":
             from onramp.steps.covariance import Covariance
@@ -136,7 +135,7 @@ class Passage:
             noise = ramp_fit.Noise(gain, readnoise, dark)
             return fit_likelihood(data, groupdq, pixeldq, noise, self.covariance)[:2]
         noise = ramp_fit.Noise(gain, ramp_fit.group_noise(readnoise, gain, 1), dark)
-        return ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, self.timing, True, self.weights)
+        return ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, self.timing, True)
 
     def _flag_snowballs(self, groupdq):
         from onramp.steps.snowballs import SnowballRules, flag_snowballs

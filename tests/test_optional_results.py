@@ -7,7 +7,7 @@ from onramp.steps.optional_results import (
     first_read,
     optional_results,
 )
-from onramp.steps.ramp_fit import Noise, Rules, Timing, fit_slopes, slope_weights
+from onramp.steps.ramp_fit import Noise, Rules, Timing, fit_slopes
 
 GROUP_TIME = 10.0
 FRAME_TIME = 2.5
@@ -165,8 +165,7 @@ def a_band(rng, shape):
 def run(data, groupdq, noise, rules=AS_THEY_ARE, zeroframe=None):
     """The slopes of the integrations, and the optional results."""
     pixeldq = np.zeros(noise.gain.shape, np.uint32)
-    weights = slope_weights(data.shape[1])
-    slopes = fit_slopes(data, groupdq, pixeldq, noise, TIMING, rules, weights, zeroframe)
+    slopes = fit_slopes(data, groupdq, pixeldq, noise, TIMING, rules, zeroframe)
     arguments = data, groupdq, noise, TIMING, rules, slopes[1], MIDDLE, zeroframe
     return slopes[1], optional_results(*arguments)
 

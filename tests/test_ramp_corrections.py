@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onramp.flags import CHARGELOSS, DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
 from onramp.parameters import RampFit
-from onramp.steps.ramp_fit import Noise, Rules, Timing, fit_slopes, slope_weights
+from onramp.steps.ramp_fit import Noise, Rules, Timing, fit_slopes
 
 GROUP_TIME = 10.0
 LOST = CHARGELOSS | DO_NOT_USE
@@ -16,9 +16,9 @@ def fit(ramps, flags=0, gain=2.0, readnoise=10.0, dark=0.0, **rules):
     groupdq = np.zeros(data.shape, np.uint8)
     groupdq[:, :, 0, 0] |= np.array(flags, np.uint8)
     planes = (np.full((1, 1), value, np.float32) for value in (gain, readnoise, dark))
-    timing, weights = Timing.of(GROUP_TIME, GROUP_TIME, 1), slope_weights(data.shape[1])
+    timing = Timing.of(GROUP_TIME, GROUP_TIME, 1)
     pixeldq = np.zeros((1, 1), np.uint32)
-    return fit_slopes(data, groupdq, pixeldq, Noise(*planes), timing, Rules(**rules), weights)
+    return fit_slopes(data, groupdq, pixeldq, Noise(*planes), timing, Rules(**rules))
 
 
 def read_variance(*lengths, gain=2.0, readnoise=10.0):
@@ -205,13 +205,12 @@ def test_lost_charge_elsewhere_does_not_matter():
     groupdq = rng.choice([0, 0, 0, 1, 2, 4], shape).astype(np.uint8)
     plane = np.ones((4, 5), np.float32)
     noise = Noise(2 * plane, 9 * plane, 0 * plane)
-    timing, weights = Timing.of(GROUP_TIME, GROUP_TIME, 1), slope_weights(7)
+    timing = Timing.of(GROUP_TIME, GROUP_TIME, 1)
     pixeldq = np.zeros((4, 5), np.uint32)
     lost = groupdq.copy()
     lost[:, 5:, 0, 0] = LOST
     here, there = (
-        fit_slopes(data, flags, pixeldq, noise, timing, Rules(), weights)
-        for flags in (groupdq, lost)
+        fit_slopes(data, flags, pixeldq, noise, timing, Rules()) for flags in (groupdq, lost)
     )
     for plain, other in zip(here, there):
         for a, b in zip(plain, other):

@@ -298,8 +298,7 @@ AS_THEY_ARE = Rules()
 
 def fit(band, rules=SUPPRESSING, zeroframe=None, nframes=1):
     timing = Timing.of(GROUP_TIME * nframes, GROUP_TIME, nframes)
-    weights = slope_weights(band[0].shape[1])
-    return fit_slopes(*band, timing, rules, weights, zeroframe)
+    return fit_slopes(*band, timing, rules, zeroframe)
 
 
 def assert_agree(slopes, expected, rtol=2e-5):

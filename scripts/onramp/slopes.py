@@ -66,7 +66,6 @@ class RampFitting:
             )  # fmt: skip
             self.algorithm = LEAST_SQUARES
         self.rules = ramp_fit.Rules.of(parameters)
-        self.weights = ramp_fit.slope_weights(ngroups)
         self.timing = ramp_fit.Timing.of(
             exposure.group_time, exposure.frame_time, exposure.readout.nframes
         )
@@ -92,9 +91,7 @@ class RampFitting:
         if self.algorithm == LIKELIHOOD:
             return self._maximise_likelihood(band, ramps)
         inputs = self._inputs(band, ramps)
-        rate, rateints = ramp_fit.fit_slopes(
-            *inputs[:4], self.timing, self.rules, self.weights, inputs.zeroframe
-        )
+        rate, rateints = ramp_fit.fit_slopes(*inputs[:4], self.timing, self.rules, inputs.zeroframe)
         optional = ()
         if self.parameters.save_opt:
             optional = self._optional(inputs, rateints)

@@ -21,7 +21,7 @@ from onramp.steps import (
 
 def main():
     """Call every kernel on a few pixels, with each type of array it may meet."""
-    _, ngroups, ny, nx = shape = 2, 4, 6, 8
+    _, _, ny, nx = shape = 2, 4, 6, 8
     generator = np.random.default_rng(1)
     raw = generator.integers(1, 60000, shape).astype(np.uint16)
     plane = np.ones((ny, nx), np.float32)
@@ -46,8 +46,7 @@ def main():
     noise = ramp_fit.Noise(plane, plane, plane)
     timing = ramp_fit.Timing.of(10.0, 10.0, 1)
     rules = ramp_fit.Rules()
-    weights = ramp_fit.slope_weights(ngroups)
-    ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights)
+    ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, timing, rules)
 
 
 def _warm_refpix(data):

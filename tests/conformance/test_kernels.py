@@ -84,7 +84,7 @@ def fit(case):
     data, groupdq = ramps
     fitted = ramp_fit.fit_slopes(
         data, groupdq, case["pixeldq"], noise, timing, rules,
-        ramp_fit.slope_weights(groupdq.shape[1]), case.get("zeroframe"),
+        case.get("zeroframe"),
     )  # fmt: skip
     middle = first_read(nframes, case["groupgap"].item(), case["drop_frames"].item())
     zeroframe = case.get("zeroframe")

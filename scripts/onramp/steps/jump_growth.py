@@ -16,7 +16,7 @@ from onramp.steps.differences import (
 )
 
 PIXELS_AT_ONCE = 128
-MANY = 4  # where one in so many pixels of a row holds a jump, all are looked at
+MANY = 2  # where one in so many pixels of a row holds a jump, all are looked at
 
 
 @inner_kernel
@@ -47,15 +47,20 @@ def _find_jumpy(groupdq, y, columns):
 
 @inner_kernel
 def _load_some(data, groupdq, gain, y, columns, diffs):
-    """Fill `diffs` with the differences of some pixels of a row."""
+    """Fill `diffs` with the differences of some pixels of a row, NaN where a sample is bad."""
     if columns[-1] - columns[0] == columns.size - 1:
         load_columns(data, groupdq, gain, y, columns[0], diffs)
         return
-    pixel = np.empty(diffs.shape[0], np.float32)
-    for n in range(columns.size):
-        gather(data, groupdq, gain, y, columns[n], pixel)
-        for k in range(pixel.size):
-            diffs[k, n] = pixel[k]
+    steps = data.shape[1] - 1
+    for n in range(diffs.shape[0]):
+        i, g = n // steps, n % steps + 1
+        now, before, gains, target = data[i, g, y], data[i, g - 1, y], gain[y], diffs[n]
+        flags, flags_before = groupdq[i, g, y], groupdq[i, g - 1, y]
+        for k in range(columns.size):
+            x = np.uintp(columns[k])
+            bad = ((flags[x] | flags_before[x]) & BAD) != 0
+            diff = now[x] * gains[x] - before[x] * gains[x]
+            target[k] = np.float32(np.nan) if bad else diff
 
 
 @inner_kernel

@@ -147,6 +147,7 @@ def line_weights(ngroups):
     return weights
 
 
+@functools.cache
 def slope_weights(ngroups):
     """
     Return the weights that turn a segment's samples into its slope.
@@ -159,10 +160,12 @@ def slope_weights(ngroups):
     Returns
     -------
     (6, ngroups + 1, ngroups) float64
-        By signal-to-noise class and segment length (3 or more): the slope per group is the sum of
-        weight times sample.
+        By signal-to-noise class and segment length (2 or more): the slope per group is the sum of
+        weight times sample. To be read, not changed.
     """
     weights = np.zeros((len(POWERS), ngroups + 1, ngroups))
+    if ngroups > 1:
+        weights[:, 2, :2] = -1.0, 1.0
     for length in range(3, ngroups + 1):
         x = np.arange(length, dtype=np.float64)
         for p in range(len(POWERS)):
@@ -172,11 +175,18 @@ def slope_weights(ngroups):
     return weights
 
 
-def _whole_ramp(weights, ngroups):
+@functools.cache
+def _segment_weights(ngroups):
+    """Return `slope_weights` over the read-noise variance, which goes with 1 / (n^3 - n)."""
+    length = np.arange(ngroups + 1.0)[:, None]
+    return (length**3 - length) * slope_weights(ngroups)
+
+
+@functools.cache
+def _whole_weights(ngroups):
     """Return the weights of a whole ramp, as `fit_band` takes them."""
-    if ngroups == 2:
-        return np.ones((1, len(POWERS)))
-    return np.ascontiguousarray(weights[:, ngroups, : (ngroups - 1) // 2 : -1].T)
+    half = slope_weights(ngroups)[:, ngroups, : (ngroups - 1) // 2 : -1]
+    return np.ascontiguousarray(half.T)
 
 
 def in_rates(noise, rules):
@@ -200,7 +210,7 @@ def frames_of(zeroframe, rules):
     return zeroframe
 
 
-def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=None):
+def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None):
     """
     Fit the slopes of a band of rows.
 
@@ -214,8 +224,6 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=
     timing : Timing
     rules : Rules
         A bool stands for `suppress_one_group`, and all else off.
-    weights : (6, ngroups + 1, ngroups) float64
-        From `slope_weights`.
     zeroframe : (nints, ny, nx) float32, optional
         First frames [DN], 0 where unusable; used for ramps without a good group.
 
@@ -238,7 +246,8 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, weights, zeroframe=
     noise, rules = in_rates(noise, rules), effective(rules, ngroups)
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
     band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
-    fit_band(band, (timing, weights, rules), _whole_ramp(weights, ngroups), rate, rateints)
+    model = timing, _segment_weights(ngroups), rules
+    fit_band(band, model, _whole_weights(ngroups), rate, rateints)
     if rules.flag_nan_rates:
         flag_nan(rate, rateints)
     return rate, rateints

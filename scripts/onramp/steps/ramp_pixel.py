@@ -1,4 +1,4 @@
-"""Ramps that flags have broken, or whose pixel is odd, one by one."""
+"""Odd ramps, one by one: those of odd pixels, and those that stand on a single group."""
 
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ from onramp.steps.ramp_segments import (
 from onramp.steps.ramp_sums import combine_segments, invert, segment_variances, store
 
 INVALID = DO_NOT_USE | SATURATED
+ALONE, CLEAN, BROKEN = range(3)  # fitted one by one, as one segment, or by segments side by side
+SUPPRESSED, ODD = 1, 2  # ramps of one good group that get no slope, and what needs a closer look
 
 
 class Band(NamedTuple):
@@ -58,14 +60,14 @@ class Ramp(NamedTuple):
 class Totals(NamedTuple):
     """What is gathered over the integrations of a stretch of n pixels of a row."""
 
-    clean: np.ndarray
-    """(nints, n) uint8, 1 where a ramp has no flag and its pixel nothing odd about it."""
+    kind: np.ndarray
+    """(nints, n) uint8: CLEAN, BROKEN or ALONE."""
     nclean: np.ndarray
     """(n,) int64, number of clean ramps."""
     median: np.ndarray
     """(n,) float64, sum of the ramps' median count rates [DN/s]."""
     odd: np.ndarray
-    """(nints, n) uint8, 1 where the median of a ramp needs a closer look."""
+    """(nints, n) uint8: 0, SUPPRESSED or ODD."""
     sums: np.ndarray
     """(3, n) float64: slopes over read-noise variances, inverse Poisson and read-noise variances"""
     dq: np.ndarray
@@ -74,6 +76,11 @@ class Totals(NamedTuple):
     """(2, n) int64, number of ramps that are DO_NOT_USE, and SATURATED all along."""
     saturated: np.ndarray
     """(n,) uint8, 1 where any group is saturated."""
+    pixels: np.ndarray
+    """(6, n) float64: gain, variance of the read noise [e-2], Poisson and read-noise variance of a
+    slope for n = 1 [(DN/s)^2], and the inverse of these two, 0 where there is no Poisson noise."""
+    sound: np.ndarray
+    """(n,) uint8, 1 where gain, read noise and dark current are numbers to work with."""
 
 
 @kernel
@@ -135,7 +142,7 @@ def add_odd_medians(band, y, left, model, ramp, totals):
     nints, n = totals.odd.shape
     for i in range(nints):
         for k in range(min(n, band.data.shape[3] - left)):
-            if totals.odd[i, k]:
+            if totals.odd[i, k] == ODD:
                 alone = load_ramp(band, i, y, left + k, rules, ramp)[3]
                 totals.median[k] += ramp_median(
                     ramp.samples, ramp.flags, alone, timing, ramp.values
@@ -143,18 +150,18 @@ def add_odd_medians(band, y, left, model, ramp, totals):
 
 
 @scalar_kernel
-def fit_broken(band, y, left, model, ramp, totals, rateints):
+def fit_alone(band, y, left, model, ramp, totals, rateints):
     """
-    Fit the ramps of a stretch that are not clean, and add them to the totals.
+    Fit the ramps of a stretch that are left to be fitted one by one, and add them to the totals.
 
     `model`: Timing, weights and Rules. Return whether any group is flagged CHARGELOSS.
     """
     _, _, rules = model
-    nints, n = totals.clean.shape
+    nints, n = totals.kind.shape
     charged = 0
     for i in range(nints):
         for k in range(min(n, band.data.shape[3] - left)):
-            if not totals.clean[i, k]:
+            if totals.kind[i, k] == ALONE:
                 counts = load_ramp(band, i, y, left + k, rules, ramp)
                 charged |= counts[0] & CHARGELOSS
                 _fit_ramp(band, (i, y, left, k), counts, model, ramp, totals, rateints)
@@ -187,7 +194,7 @@ def _fit_ramp(band, place, counts, model, ramp, totals, rateints):
     if nsegments == 0 and rules.flag_all_jump_ramps:
         state |= DO_NOT_USE
     elif nsegments and not pixeldq & INVALID:
-        rate = totals.median[k] / totals.clean.shape[0]
+        rate = totals.median[k] / totals.kind.shape[0]
         dark_current = np.float64(band.noise.dark_current[y, x])
         constants = rate if rate > 0.0 else 0.0, dark_current, gain, readnoise
         added = fit_segments(

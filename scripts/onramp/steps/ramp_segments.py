@@ -88,10 +88,10 @@ def find_segments(flags, bounds):
 
 @scalar_kernel
 def _change(ramp, start, end, gain, readnoise, weights):
-    """Return the change in a group that a segment of two groups or more shows [DN]."""
+    """Return the change in a group [DN] over the read-noise variance, in units of `weights`."""
     length = end - start
     if length == 2:
-        return ramp[start + 1] - ramp[start]
+        return 6.0 * (ramp[start + 1] - ramp[start])
     if not 0.0 < readnoise < np.inf:
         return np.nan
     group = snr_class(ramp[end - 1] - ramp[start], gain, readnoise)
@@ -144,7 +144,7 @@ def fit_segments(ramp, bounds, nsegments, zeroth, pixel, timing, weights):
         intervals = length - 1.0
         combinations = length * length * length - length
         inverse_r = combinations * over_scatter
-        slope_sum += _change(ramp, start, end, gain, readnoise, weights) * inverse_r
+        slope_sum += _change(ramp, start, end, gain, readnoise, weights) * over_scatter
         weight_p += intervals * over_flux
         weight_r += inverse_r
         weight_e += intervals * combinations / (flux * combinations + scatter * intervals)
