@@ -115,11 +115,7 @@ class Passage:
         seconds["rows"] += time.thread_time() - clock
         if "fit" in self.case.steps:
             clock = time.thread_time()
-            fitted = self._fit(
-                np.ascontiguousarray(data[:, :, band.inner]),
-                np.ascontiguousarray(groupdq[:, :, band.inner]),
-                *(plane[band.inner] for plane in planes),
-            )
+            fitted = self._fit(band.inner, data, groupdq, *planes)
             seconds["fit"] = time.thread_time() - clock
             clock = time.thread_time()
             for product, slopes in zip((results.rate, results.rateints), fitted):
@@ -128,14 +124,14 @@ class Passage:
             seconds["rows"] += time.thread_time() - clock
         return seconds
 
-    def _fit(self, data, groupdq, gain, readnoise, dark, pixeldq):
+    def _fit(self, rows, data, groupdq, gain, readnoise, dark, pixeldq):
         if self.case.algorithm == "LIKELY":
             from onramp.steps.likelihood import fit_likelihood
 
             noise = ramp_fit.Noise(gain, readnoise, dark)
             return fit_likelihood(data, groupdq, pixeldq, noise, self.covariance)[:2]
         noise = ramp_fit.Noise(gain, ramp_fit.group_noise(readnoise, gain, 1), dark)
-        return ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, self.timing, True)
+        return ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, self.timing, True, rows=rows)
 
     def _flag_snowballs(self, groupdq):
         from onramp.steps.snowballs import SnowballRules, flag_snowballs

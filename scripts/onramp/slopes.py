@@ -86,12 +86,14 @@ class RampFitting:
         ----------
         band : Band
         ramps : Ramps
-            The band's own rows; its groupdq is changed.
+            With the rows around the band; its groupdq is changed.
         """
         if self.algorithm == LIKELIHOOD:
-            return self._maximise_likelihood(band, ramps)
+            return self._maximise_likelihood(band, ramps.inner(band.inner))
         inputs = self._inputs(band, ramps)
-        rate, rateints = ramp_fit.fit_slopes(*inputs[:4], self.timing, self.rules, inputs.zeroframe)
+        rate, rateints = ramp_fit.fit_slopes(
+            *inputs[:4], self.timing, self.rules, inputs.zeroframe, band.inner
+        )
         optional = ()
         if self.parameters.save_opt:
             optional = self._optional(inputs, rateints)
@@ -102,11 +104,11 @@ class RampFitting:
         noise = ramp_fit.Noise(
             ramps.gain,
             ramp_fit.group_noise(ramps.readnoise, ramps.gain, self.readout.nframes),
-            self.calibration.average_dark_current(band.first, band.last),
+            self.calibration.average_dark_current(band.outer_first, band.outer_last),
         )
         zeroframe = None
         if self.calibration.zeroframe is not None and not self.rules.suppress_one_group:
-            zeroframe = self.calibration.corrected_zeroframe(band.first, band.last)
+            zeroframe = self.calibration.corrected_zeroframe(band.outer_first, band.outer_last)
         return Inputs(ramps.data, ramps.groupdq, ramps.pixeldq, noise, zeroframe)
 
     def count_segments(self, band, ramps):

@@ -224,7 +224,7 @@ class Stream:
         for step in ("jump", "persistence"):
             self._record(step, band, ramps)
         if self.fits:
-            outcome += self._fit(band, ramps.inner(band.inner))
+            outcome += self._fit(band, ramps)
         return outcome
 
     def _calibrate(self, band, record=lambda *_: None):
@@ -277,7 +277,7 @@ class Stream:
     def _fit(self, band, ramps):
         with self._turns["ramp_fit"]:
             since = self.stopwatch.now()
-            begun = int(np.count_nonzero((ramps.groupdq[:, 0] & SATURATED) == 0))
+            begun = int(np.count_nonzero((ramps.groupdq[:, 0, band.inner] & SATURATED) == 0))
             fitted = self.fitting.fit(band, ramps)
             self._record_slopes("ramp_fit", band, fitted)
             if "optional" in self.recorders:

@@ -178,9 +178,8 @@ def _add_slopes(count, weights, room):
             good, good_after = (flags[n] & BREAKS) == 0, (flags_after[n] & BREAKS) == 0
             inside = good | (good_after & ((flags[n] & BREAKS) == JUMP_DET))
             place = ends[n] if ends[n] > 0 else max(places[n] - np.int32(1), np.int32(0))
-            places[n] = place
-            added = table[np.uintp(place)] * np.float64(samples[n])
-            slopes[n] += added if inside else 0.0
+            places[n] = place * np.int32(inside)
+            slopes[n] += table[np.uintp(places[n])] * np.float64(samples[n])
 
 
 @inner_kernel

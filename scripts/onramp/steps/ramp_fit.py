@@ -83,9 +83,13 @@ class Slopes(NamedTuple):
 
     @classmethod
     def empty(cls, *shape):
-        """Allocate results of one shape."""
-        planes = [np.zeros(shape, np.float32) for _ in range(4)]
-        return cls(planes[0], planes[1], np.zeros(shape, np.uint32), planes[2], planes[3])
+        """Allocate results of one shape, to be filled."""
+        planes = [np.empty(shape, np.float32) for _ in range(4)]
+        return cls(planes[0], planes[1], np.empty(shape, np.uint32), planes[2], planes[3])
+
+    def rows(self, first, last):
+        """Return some of the rows."""
+        return Slopes(*(plane[..., first:last, :] for plane in self))
 
 
 def group_noise(readnoise, gain, nframes):
@@ -210,7 +214,7 @@ def frames_of(zeroframe, rules):
     return zeroframe
 
 
-def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None):
+def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, rows=None):
     """
     Fit the slopes of a band of rows.
 
@@ -226,6 +230,8 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None):
         A bool stands for `suppress_one_group`, and all else off.
     zeroframe : (nints, ny, nx) float32, optional
         First frames [DN], 0 where unusable; used for ramps without a good group.
+    rows : slice, optional
+        The rows to fit; the others are left out of the results.
 
     Returns
     -------
@@ -247,7 +253,9 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None):
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
     band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
     model = timing, _segment_weights(ngroups), rules
-    fit_band(band, model, _whole_weights(ngroups), rate, rateints)
+    first, last, _ = (rows or slice(None)).indices(ny)
+    fit_band(band, (first, last), model, _whole_weights(ngroups), rate, rateints)
+    rate, rateints = (slopes.rows(first, last) for slopes in (rate, rateints))
     if rules.flag_nan_rates:
         flag_nan(rate, rateints)
     return rate, rateints

@@ -293,13 +293,15 @@ def _store_mean(y, left, right, keep, totals, rate):
 
 
 @kernel
-def fit_band(band, model, whole, rate, rateints):
+def fit_band(band, rows, model, whole, rate, rateints):
     """
-    Fit a band.
+    Fit some rows of a band.
 
     Parameters
     ----------
     band : onramp.steps.ramp_pixel.Band
+    rows : (int, int)
+        The first, and the one past the last.
     model : tuple
         Timing, weights of segments and Rules, as `onramp.steps.ramp_fit` has them.
     whole : (ngroups // 2, 6) float64
@@ -309,12 +311,12 @@ def fit_band(band, model, whole, rate, rateints):
         To be filled.
     """
     timing, _, rules = model
-    nints, ngroups, ny, nx = band.data.shape
+    nints, ngroups, _, nx = band.data.shape
     width = block_width(ngroups, nx)
     room, totals, ramp = _room(ngroups, width), _totals(nints, width), room_for_ramp(ngroups)
     broken = room_for_broken(ngroups, width)
     keep = rules.keep_large_variances
-    for y in range(ny):
+    for y in range(*rows):
         for left in range(0, nx, width):
             right = min(left + width, nx)
             _look_at_ramps(band, y, left, right, model, room, totals)
