@@ -1,20 +1,22 @@
-"""Stretches of rows of ramps, fitted all columns at once: how each ramp is, and unbroken ramps."""
+"""Bands of ramps, fitted a stretch of columns at once: the unbroken ramps, and the means."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from onramp.flags import DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import inner_kernel, kernel, sort_all_columns
+from onramp.flags import DO_NOT_USE, SATURATED
+from onramp.kernels import inner_kernel, kernel
 from onramp.steps.differences import block_width
 from onramp.steps.ramp_broken import fit_gathered, room_for_broken
+from onramp.steps.ramp_kinds import (
+    INVALID,
+    find_noise,
+    look_at_ramps,
+    room_for_differences,
+    room_for_totals,
+)
 from onramp.steps.ramp_pixel import (
-    ALONE,
-    BROKEN,
     CLEAN,
-    ODD,
-    SUPPRESSED,
-    Totals,
     add_odd_medians,
     fit_alone,
     restore_charge_loss,
@@ -23,17 +25,10 @@ from onramp.steps.ramp_pixel import (
 from onramp.steps.ramp_segments import SNR_CLASSES
 from onramp.steps.ramp_sums import LARGE_VARIANCE
 
-INVALID = DO_NOT_USE | SATURATED
-BREAK = INVALID | JUMP_DET
-
 
 class Room(NamedTuple):
     """Room to work on the unbroken ramps of a stretch of n pixels."""
 
-    block: np.ndarray
-    """(ngroups - 1, n) float64, differences [DN]: middle ones may all but cancel."""
-    counts: np.ndarray
-    """(n,) int32"""
     classes: np.ndarray
     """(n,) unsigned, signal-to-noise class."""
     slope: np.ndarray
@@ -42,177 +37,26 @@ class Room(NamedTuple):
     """(n,) float64, inverse read-noise variance of a whole ramp."""
     constants: np.ndarray
     """(4, n) float32: error, variances, and 0 where they are too large to keep a slope, else 1."""
-    marks: np.ndarray
-    """(3, n) uint8: flags of any group, whether there is a good group, and two of them."""
 
 
 @inner_kernel
-def _room(ngroups, width):
+def _room(width):
     return Room(
-        np.zeros((max(ngroups - 1, 1), width)),
-        np.zeros(width, np.int32),
         np.empty(width, np.uintp),
         np.empty(width),
         np.empty(width),
         np.empty((4, width), np.float32),
-        np.empty((3, width), np.uint8),
     )
 
 
 @inner_kernel
-def _totals(nints, width):
-    return Totals(
-        np.empty((nints, width), np.uint8),
-        np.empty(width, np.int64),
-        np.empty(width),
-        np.empty((nints, width), np.uint8),
-        np.empty((3, width)),
-        np.empty(width, np.uint32),
-        np.empty((2, width), np.int64),
-        np.empty(width, np.uint8),
-        np.empty((6, width)),
-        np.empty(width, np.uint8),
-    )
-
-
-@inner_kernel
-def _begin(band, y, left, right, totals):
-    """Empty the totals, and tell which pixels have a gain and noises to work with."""
-    noise, sound = band.noise, totals.sound
-    gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
-    dark_current, pixeldq = noise.dark_current[y, left:right], band.pixeldq[y, left:right]
-    for x in range(right - left):
-        sound[x] = (
-            (gain[x] > 0.0) & (gain[x] < np.inf)
-            & (readnoise[x] > 0.0) & (readnoise[x] < np.inf)
-            & (np.abs(dark_current[x]) < np.inf)
-        )  # fmt: skip
-        totals.dq[x] = pixeldq[x]
-    totals.nclean[:] = 0
-    totals.median[:] = 0.0
-    totals.sums[:] = 0.0
-    totals.lost[:] = 0
-    totals.saturated[:] = 0
-
-
-@inner_kernel
-def _find_kinds(band, i, y, left, right, rules, room, totals):
-    """Tell which ramps of one integration are clean, broken or odd; after `_load_differences`."""
-    seen, one, two = room.marks[0], room.marks[1], room.marks[2]
-    seen[:], one[:], two[:] = 0, 0, 0
-    ngroups = band.data.shape[1]
-    looked_at = np.uint8(0xFF ^ PERSISTENCE if rules.suppress_one_group else 0xFF)
-    for g in range(ngroups):
-        flags = band.groupdq[i, g, y, left:right]
-        for x in range(right - left):
-            good = np.uint8((flags[x] & looked_at) == 0)
-            two[x] |= one[x] & good
-            one[x] |= good
-            seen[x] |= flags[x]
-    kind, odd = totals.kind[i], totals.odd[i]
-    pixeldq = band.pixeldq[y, left:right]
-    for x in range(right - left):
-        few = two[x] == 0
-        clean = (seen[x] == 0) & (room.counts[x] == ngroups - 1) & ((pixeldq[x] & INVALID) == 0)
-        suppressed = rules.suppress_one_group & few & (one[x] != 0)
-        strange = (few & (not rules.suppress_one_group)) | (ngroups == 1)
-        odd[x] = ODD if strange else SUPPRESSED if suppressed else 0
-        kind[x] = ALONE if strange | (totals.sound[x] == 0) else CLEAN if clean else BROKEN
-        totals.nclean[x] += kind[x] == CLEAN
-
-
-@inner_kernel
-def _set_apart_nan(band, i, y, left, right, totals):
-    """Make the ramps of one integration that have a NaN odd ones."""
-    for g in range(band.data.shape[1]):
-        samples = band.data[i, g, y, left:right]
-        for x in range(right - left):
-            if np.isnan(samples[x]):
-                totals.odd[i, x], totals.kind[i, x] = ODD, ALONE
-
-
-@inner_kernel
-def _load_differences(band, i, y, left, right, block, counts):
-    """
-    Fill `block` with the differences of one integration, infinity where one is unusable.
-
-    `counts` tells how many are not. A difference is unusable to a group that is a jump, and where
-    either group is DO_NOT_USE, saturated or NaN.
-    """
-    data, groupdq = band.data, band.groupdq
-    counts[:] = 0
-    for k in range(data.shape[1] - 1):
-        now, before = data[i, k + 1, y, left:right], data[i, k, y, left:right]
-        flags, flags_before = groupdq[i, k + 1, y, left:right], groupdq[i, k, y, left:right]
-        target = block[k]
-        for x in range(right - left):
-            bad = ((flags[x] & BREAK) | (flags_before[x] & INVALID)) != 0
-            diff = np.float64(now[x]) - np.float64(before[x])
-            good = (not bad) & (diff == diff)
-            target[x] = diff if good else np.inf
-            counts[x] += good
-
-
-@inner_kernel
-def _add_medians(band, i, y, left, right, timing, room, totals):
-    """
-    Add the median count rates of one integration, but for odd ramps.
-
-    The first sample stands for the differences of a ramp that has none, if it is usable.
-    """
-    block, counts, odd = room.block, room.counts, totals.odd[i]
-    factor = 0.5 / timing.group
-    first, flags = band.data[i, 0, y, left:right], band.groupdq[i, 0, y, left:right]
-    sort_all_columns(block)
-    for x in range(right - left):
-        low, high = block[max(counts[x] - 1, 0) // 2, x], block[counts[x] // 2, x]
-        usable = ((flags[x] & INVALID) == 0) & (first[x] == first[x])
-        sample = 2.0 * first[x] if usable else 0.0
-        twice = low + high if counts[x] > 0 else sample
-        totals.median[x] += factor * twice if odd[x] == 0 else 0.0
-
-
-@inner_kernel
-def _look_at_ramps(band, y, left, right, model, room, totals):
-    """Find out how the ramps of a stretch are to be fitted, and their median count rates."""
-    timing, _, rules = model
-    _begin(band, y, left, right, totals)
-    for i in range(band.data.shape[0]):
-        _load_differences(band, i, y, left, right, room.block, room.counts)
-        _find_kinds(band, i, y, left, right, rules, room, totals)
-        if rules.reject_unflagged_nan:
-            _set_apart_nan(band, i, y, left, right, totals)
-        _add_medians(band, i, y, left, right, timing, room, totals)
-
-
-@inner_kernel
-def _find_noise(band, y, left, right, timing, totals):
-    """Find the variances that all ramps of a pixel share, `Totals.pixels`."""
-    noise, pixels = band.noise, totals.pixels
-    gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
-    dark_current, nints = noise.dark_current[y, left:right], band.data.shape[0]
-    for x in range(right - left):
-        in_dn = timing.group * np.float64(gain[x])
-        rate = max(totals.median[x] / nints, 0.0)
-        flux = (rate + np.float64(dark_current[x])) / in_dn
-        square = np.float64(readnoise[x]) ** 2
-        scatter = 12.0 * (np.float64(readnoise[x]) / in_dn) ** 2
-        pixels[0, x] = gain[x]
-        pixels[1, x] = square
-        pixels[2, x] = flux
-        pixels[3, x] = scatter
-        pixels[4, x] = 1.0 / flux if flux > 0.0 else 0.0
-        pixels[5, x] = 1.0 / scatter
-
-
-@inner_kernel
-def _whole_ramps(ngroups, keep, room, totals):
+def _whole_ramps(count, ngroups, keep, room, totals):
     """Find errors, variances and weights of unbroken ramps, the same in all integrations."""
     n = np.float64(ngroups)
     limit = np.inf if keep else LARGE_VARIANCE
     err, var_poisson, var_rnoise = room.constants[0], room.constants[1], room.constants[2]
     kept, combinations = room.constants[3], n * n * n - n
-    for x in range(room.weight.size):
+    for x in range(count):
         var_p = totals.pixels[2, x] / (n - 1.0)
         var_r = totals.pixels[3, x] / combinations
         both = var_p + var_r
@@ -313,20 +157,20 @@ def fit_band(band, rows, model, whole, rate, rateints):
     timing, _, rules = model
     nints, ngroups, _, nx = band.data.shape
     width = block_width(ngroups, nx)
-    room, totals, ramp = _room(ngroups, width), _totals(nints, width), room_for_ramp(ngroups)
-    broken = room_for_broken(ngroups, width)
+    room, totals, ramp = _room(width), room_for_totals(nints, width), room_for_ramp(ngroups)
+    differences, broken = room_for_differences(ngroups, width), room_for_broken(ngroups, width)
     keep = rules.keep_large_variances
     for y in range(*rows):
         for left in range(0, nx, width):
             right = min(left + width, nx)
-            _look_at_ramps(band, y, left, right, model, room, totals)
+            look_at_ramps(band, y, left, right, model, differences, totals)
             add_odd_medians(band, y, left, model, ramp, totals)
-            _find_noise(band, y, left, right, timing, totals)
+            find_noise(band, y, left, right, timing, totals)
             charged = False
             for i in range(nints):
                 charged |= fit_gathered(band, i, y, left, model, totals, broken, rateints)
             charged |= fit_alone(band, y, left, model, ramp, totals, rateints)
-            _whole_ramps(ngroups, keep, room, totals)
+            _whole_ramps(right - left, ngroups, keep, room, totals)
             for i in range(nints):
                 _slopes(band.data, i, y, left, right, band.noise, whole, room)
                 _store_clean(band, i, y, left, right, timing, room, totals, rateints)
