@@ -12,21 +12,23 @@ from onramp_job import job, write
 def main(snakemake):
     """Process the exposure of a rule."""
     with job(snakemake):
-        from onramp import compilation, cores
+        from onramp import compilation, cores, origins
 
         compilation.ensure()
         from onramp.detector1 import process_exposure
         from onramp.parameters import Detector1Parameters
 
+        parameters = Detector1Parameters.model_validate(_with_threads(snakemake))
         with _named(snakemake.input.uncal, snakemake.wildcards.exposure) as uncal:
             found = process_exposure(
                 uncal,
                 Path(snakemake.output.statistics).parent,
-                Detector1Parameters.model_validate(_with_threads(snakemake)),
+                parameters,
                 snakemake.params.references_folder,
                 snakemake.params.overrides,
                 cores=min(snakemake.threads, cores.granted()),
                 save_calibrated_ramp=snakemake.output.get("ramp") is not None,
+                origins=origins.of_job(snakemake.config["steps"], parameters),
             )
         found["uncal"] = snakemake.input.uncal
         write(json.dumps(found, indent=1), snakemake.output.statistics)
@@ -36,8 +38,7 @@ def _with_threads(snakemake):
     """Add the numbers of threads to the steps' parameters: the products do not depend on them."""
     steps = snakemake.params.steps
     for step, values in snakemake.config["steps"].items():
-        if "maximum_cores" in values:
-            steps[step]["maximum_cores"] = values["maximum_cores"]
+        steps[step] |= {name: value for name, value in values.items() if name == "maximum_cores"}
     return steps
 
 

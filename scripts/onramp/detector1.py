@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from onramp import origins as parameter_origins
 from onramp.errors import ParameterError
 from onramp.exposure_job import Detector1Result, ExposureJob
 from onramp.parameters import parse_steps
@@ -74,13 +75,14 @@ class Detector1:
         job = ExposureJob(
             uncal, folder, overrides, parameters, output_dir or ".", cores, save_calibrated_ramp,
             in_memory=True, on_disk=save_results,
+            origins=parameter_origins.given(steps, parameter_origins.CALL),
         )  # fmt: skip
         return job.run()
 
 
 def process_exposure(
     uncal, output_dir, parameters, references, overrides, cores=None, save_calibrated_ramp=False,
-    rows=None,
+    rows=None, origins=None, context=None, date=None,
 ):  # fmt: skip
     """
     Process one exposure to files, holding no more than bands in memory.
@@ -99,6 +101,12 @@ def process_exposure(
         Write the ramp product as well.
     rows : int, optional
         Height of the bands.
+    origins : dict of str to str, optional
+        Where parameters come from, by "step.parameter", if not from the defaults.
+    context : str, optional
+        CRDS context of the references.
+    date : datetime, optional
+        What the products tell as their date, instead of now.
 
     Returns
     -------
@@ -112,7 +120,7 @@ def process_exposure(
     """
     job = ExposureJob(
         uncal, references, overrides, parameters, output_dir, cores, save_calibrated_ramp,
-        in_memory=False, on_disk=True, rows=rows,
+        in_memory=False, on_disk=True, rows=rows, origins=origins, context=context, date=date,
     )  # fmt: skip
     return job.run().statistics
 

@@ -133,8 +133,8 @@ class ProductFile:
         try:
             with self._explained():
                 self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-                size = self._lay_out(extensions)
-                os.posix_fallocate(self._file, 0, size)
+                self.size = self._lay_out(extensions)
+                os.posix_fallocate(self._file, 0, self.size)
         except BaseException:  # even an interrupt: nobody else knows the file yet
             self.discard()
             raise
