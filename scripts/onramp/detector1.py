@@ -1,17 +1,20 @@
 """One uncal file to its count-rate products: from Python, and for the command line and workflow."""
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from onramp import origins as parameter_origins
-from onramp.errors import ParameterError
+from onramp.errors import OnrampError, ParameterError
 from onramp.exposure_job import Detector1Result, ExposureJob
 from onramp.parameters import parse_steps
 
 __all__ = [
     "Detector1",
     "Detector1Result",
+    "named",
     "process_exposure",
     "references_folder",
     "split_overrides",
@@ -123,6 +126,21 @@ def process_exposure(
         in_memory=False, on_disk=True, rows=rows, origins=origins, context=context, date=date,
     )  # fmt: skip
     return job.run().statistics
+
+
+@contextlib.contextmanager
+def named(uncal, exposure):
+    """Lend an uncal file the name of an exposure: products are named after their file."""
+    if Path(uncal).name == f"{exposure}_uncal.fits":
+        yield Path(uncal)
+        return
+    with tempfile.TemporaryDirectory(prefix="onramp-") as folder:
+        link = Path(folder, f"{exposure}_uncal.fits")
+        link.symlink_to(Path(uncal).resolve())
+        try:
+            yield link
+        except OnrampError as error:
+            raise type(error)(str(error).replace(str(link), str(uncal))) from error
 
 
 def split_overrides(steps, overrides, origin):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from onramp.errors import InputError, OnrampError
+from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
 from onramp.provenance import ENDING, SOFTWARE_KEYWORDS
 from onramp.provenance_record import Record, load, open_regular
@@ -124,18 +124,13 @@ def _locate(file, what, other):
 
 
 def _run(record, raw, overrides, output, cores):
-    from onramp.detector1 import process_exposure
+    from onramp.detector1 import named, process_exposure
 
-    with tempfile.TemporaryDirectory(prefix="onramp-") as folder:
-        link = Path(folder, f"{record.exposure}_uncal.fits")
-        link.symlink_to(raw.resolve())
-        try:
-            process_exposure(
-                link, output, record.steps(), None, overrides, cores, record.save_calibrated_ramp,
-                origins=record.origins, context=record.references.context, date=record.date,
-            )  # fmt: skip
-        except OnrampError as error:
-            raise type(error)(str(error).replace(str(link), str(raw))) from error
+    with named(raw, record.exposure) as uncal:
+        process_exposure(
+            uncal, output, record.steps(), None, overrides, cores, record.save_calibrated_ramp,
+            origins=record.origins, context=record.references.context, date=record.date,
+        )  # fmt: skip
 
 
 def _surroundings(record):
