@@ -208,15 +208,17 @@ class RecordFile:
     def __init__(self, path, content):
         self.path = Path(path)
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        text = json.dumps(content, indent=1) + "\n"
         try:
             with open(self._part, "w") as file:
-                json.dump(content, file, indent=1)
-                file.write("\n")
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError as problem:
+        except BaseException as problem:  # even an interrupt: nobody else knows the file yet
             self.discard()
-            raise self._explained(problem) from problem
+            if isinstance(problem, OSError):
+                raise self._explained(problem) from problem
+            raise
 
     def _explained(self, problem):
         return OutputError(

@@ -37,7 +37,7 @@ class _Model(BaseModel):
 class RecordedFile(_Model):
     """A file that was read."""
 
-    path: Annotated[str, StringConstraints(pattern="^/", max_length=4096)]
+    path: Annotated[str, StringConstraints(pattern=r"^/[^\x00]*$", max_length=4096)]
     bytes: Size
     sha256: Sha256
 

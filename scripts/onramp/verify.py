@@ -151,6 +151,7 @@ def compare(path, product) -> str:
         if hdu.datasum != recorded.datasum:
             hint = "" if hdu.told_datasum == hdu.datasum else ", nor what their DATASUM says"
             return f"[{hdu.name}]: the data are not those recorded{hint}"
+    for hdu, recorded in zip(hdus, product.hdus):
         if hdu.told_checksum != recorded.checksum or not hdu.adds_up:
             return f"[{hdu.name}]: the header is not the one recorded"
     return ""
