@@ -40,7 +40,7 @@ def test_defaults_have_no_origin_even_where_a_file_repeats_them(files):
     assert origins.of_configuration(Detector1Parameters(), paths) == {}
 
 
-def test_the_last_file_counts(files):
+def test_the_file_with_the_value_counts(files):
     paths = files(
         a="steps: {jump: {rejection_threshold: 5, find_showers: true}}",
         b="steps: {jump: {rejection_threshold: 6}, ipc: }",

@@ -39,8 +39,8 @@ def of_configuration(steps: Detector1Parameters, paths) -> dict[str, str]:
     steps : Detector1Parameters
         As merged.
     paths : iterable of str
-        The configuration files, later ones taking precedence. A parameter that none of them gives
-        the value that it has comes from the command line.
+        The configuration files, in any order. A parameter that none of them gives the value that
+        it has comes from the command line.
     """
     changed = list(_changes(Detector1Parameters(), steps))
     if not changed:
@@ -51,9 +51,10 @@ def of_configuration(steps: Detector1Parameters, paths) -> dict[str, str]:
         for key in changed:
             step, name = key.split(".")
             values = told.get(step)
-            if isinstance(values, dict) and name in values:
-                same = _same(step, name, values[name], getattr(getattr(steps, step), name))
-                found[key] = f"{FILE}: {path}" if same else COMMAND_LINE
+            if not (isinstance(values, dict) and name in values):
+                continue
+            if _same(step, name, values[name], getattr(getattr(steps, step), name)):
+                found[key] = f"{FILE}: {path}"
     return found
 
 

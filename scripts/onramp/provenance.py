@@ -106,7 +106,7 @@ def parameter_lines(provenance, steps) -> list[str]:
             if name in WITHOUT_EFFECT:
                 continue
             origin = origins.kind(provenance.origins.get(f"{step}.{name}", origins.DEFAULT))
-            lines.append(f"{step}.{name} = {getattr(values, name)!a} ({origin})")
+            lines.append(f"{step}.{name} = {getattr(values, name)!a} ({ascii(origin)[1:-1]})")
     return lines
 
 

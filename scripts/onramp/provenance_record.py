@@ -24,6 +24,9 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0)]
 Exposure = Annotated[str, StringConstraints(pattern=rf"^{NAME}$", max_length=200)]
 FileName = Annotated[str, StringConstraints(pattern=rf"^{NAME}\.fits$", max_length=255)]
+Origin = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=4200)]
+Context = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,60}$")]
+Kind = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,20}$")]
 
 
 class RecordError(OnrampError):
@@ -45,9 +48,9 @@ class RecordedFile(_Model):
 class RecordedReferences(_Model):
     """The reference files by type; null stands for N/A."""
 
-    context: str | None = Field(description="CRDS context; null for a folder.")
+    context: Context | None = Field(description="CRDS context; null for a folder.")
     folder: str | None
-    files: dict[str, RecordedFile | None]
+    files: dict[Kind, RecordedFile | None]
 
 
 class RecordedSoftware(_Model):
@@ -102,7 +105,7 @@ class Record(_Model):
     uncal: RecordedFile
     references: RecordedReferences
     parameters: dict[str, dict] = Field(description="Of each step.")
-    origins: dict[str, str] = Field(description="Of parameters; default where not listed.")
+    origins: dict[str, Origin] = Field(description="Of parameters; default where not listed.")
     save_calibrated_ramp: bool
     products: list[RecordedProduct]
 
@@ -136,7 +139,7 @@ def load(path) -> Record:
         record.steps()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "content"
+        place = ascii(".".join(str(part) for part in first["loc"]))[1:-1] or "content"
         message = first["msg"].removeprefix("Value error, ")
         raise RecordError(f"{path}: is no provenance record: {place}: {message}") from None
     if path.name != f"{record.exposure}{ENDING}":

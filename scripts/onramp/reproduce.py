@@ -96,14 +96,16 @@ def find_record(path) -> tuple[Path, Record]:
 
 
 def _within(folder, file):
-    """Return where a folder has a file of a recorded file's name, or None."""
+    """Return where a folder has a recorded file, or one of its name, or None."""
     if folder is None:
         return None
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder where references are now")
     name = Path(file.path).name
-    return next((Path(top, name) for top, _, names in os.walk(folder) if name in names), None)
+    found = [os.path.abspath(Path(top, name)) for top, _, names in os.walk(folder) if name in names]
+    same = (path for path in found if not problem_of_input(file.model_copy(update={"path": path})))
+    return next(same, found[0] if found else Path(folder, name))
 
 
 def _locate(file, what, other):
