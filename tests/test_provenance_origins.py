@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from onramp import origins
@@ -70,7 +71,7 @@ def test_jobs_learn_what_the_workflow_was_told(files):
     own = steps(jump={"rejection_threshold": 5, "skip": True})
     assert origins.of_job(configured.model_dump(), own) == {
         "jump.rejection_threshold": "configuration file: a.yaml",
-        "jump.skip": "sheet: sheet.tsv",
+        "jump.skip": f"sheet: {Path.cwd()}/sheet.tsv",
     }
     assert origins.command() == sys.orig_argv
 

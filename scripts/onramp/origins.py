@@ -95,7 +95,7 @@ def share(steps: Detector1Parameters, paths, exposures, main_process: bool) -> N
     """
     if RUN in os.environ and not main_process:
         return
-    told = {"command": sys.orig_argv, "exposures": str(exposures),
+    told = {"command": sys.orig_argv, "exposures": os.path.abspath(exposures),
             "origins": of_configuration(steps, paths)}  # fmt: skip
     os.environ[RUN] = json.dumps(told)
 

@@ -143,7 +143,11 @@ def _surroundings(record):
              ("processor", processor(), record.machine.processor)]  # fmt: skip
     names = sorted({*now.versions, *then.versions})
     pairs += [(name, now.versions.get(name), then.versions.get(name)) for name in names]
-    return [printable(f"{name}: {new}; it was {old}") for name, new, old in pairs if new != old]
+    return [
+        printable(f"{name}: {new or 'unknown'}; it was {old or 'unknown'}")
+        for name, new, old in pairs
+        if new != old
+    ]
 
 
 class _Comparison(NamedTuple):
