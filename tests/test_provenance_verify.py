@@ -252,7 +252,7 @@ def test_command_line(folder, capsys):
     shutil.rmtree(folder / "references")
     assert cli.main(["verify", results, "--cores=2"]) == 1
     printed = capsys.readouterr()
-    summary = "2 records, 4 products, 2 inputs: 1 differences; 7 inputs out of reach"
+    summary = "2 records, 4 products, 2 inputs: 1 difference; 7 inputs out of reach"
     assert printed.out == f"{product(folder)}: missing\n{summary}\n"
     assert len(printed.err.splitlines()) == 7
     assert cli.main(["verify", results, "--products_only"]) == 1

@@ -14,7 +14,7 @@ from onramp.fits_sums import DamagedError, read_hdus
 from onramp.provenance import ENDING, SOFTWARE_KEYWORDS
 from onramp.provenance_record import Record, load, open_regular
 from onramp.software import processor, software
-from onramp.verify import compare, printable, problem_of_input
+from onramp.verify import compare, counted, printable, problem_of_input
 
 SUMS = "CHECKSUM", "DATASUM"
 HISTORY = "HISTORY", "COMMENT", ""
@@ -256,4 +256,4 @@ def outcome(found: Reproduction) -> str:
         return f"{names}: made again, every bit the same"
     if not found.differences:
         return f"{names}: made again, the same but for what names the software"
-    return f"{names}: made again, {len(found.differences)} differences"
+    return f"{names}: made again, {counted(len(found.differences), 'difference')}"

@@ -53,10 +53,16 @@ def printable(text: str) -> str:
 
 def text_of_summary(found: Verification) -> str:
     """Return the last line that is printed of a verification."""
-    checked = f"{found.records} records, {found.products} products, {found.inputs} inputs"
-    outcome = f"{len(found.findings)} differences" if found.findings else "all as recorded"
-    gone = f"; {len(found.unreachable)} inputs out of reach" if found.unreachable else ""
+    parts = (found.records, "record"), (found.products, "product"), (found.inputs, "input")
+    checked = ", ".join(counted(*part) for part in parts)
+    outcome = counted(len(found.findings), "difference") if found.findings else "all as recorded"
+    gone = f"; {counted(len(found.unreachable), 'input')} out of reach" if found.unreachable else ""
     return f"{checked}: {outcome}{gone}"
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def verify(path, cores=None, inputs=True) -> Verification:
