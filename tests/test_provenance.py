@@ -171,6 +171,8 @@ def test_the_sums_of_the_uncal_are_not_taken_over(exposure, tmp_path):
         with fits.open(tmp_path / f"{NAME}_{suffix}.fits", checksum=True) as hdus:
             assert [h.verify_checksum() for h in hdus] == [1] * len(hdus)
             assert [h.verify_datasum() for h in hdus] == [1] * len(hdus)
+    in_memory = Detector1.call(uncal, references=references).rate.header
+    assert not {"CHECKSUM", "DATASUM"} & {*in_memory}
 
 
 def test_a_record_that_cannot_be_written_leaves_no_product(exposure, tmp_path, monkeypatch):
