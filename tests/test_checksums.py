@@ -27,11 +27,13 @@ def block_of(content):
     return np.frombuffer(content.ljust(-(-len(content) // BLOCK) * BLOCK, b"\0"), np.uint8)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_sum_is_the_naive_one(content):
     assert checksums.fold(checksums.sum_of_bytes(content)) == naive_sum(content)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64), st.integers(0, 3))
 def test_parts_that_begin_within_a_word(content, phase):
     total = checksums.sum_of_bytes(content[:phase]) + checksums.sum_of_bytes(content[phase:], phase)
@@ -47,6 +49,7 @@ def test_extreme_words(value, count):
     assert checksums.fold(checksums.sum_of_bytes(content)) == naive_sum(content)
 
 
+@settings(deadline=None)
 @given(st.integers(0, LARGEST))
 def test_encoding_is_that_of_astropy(value):
     expected = fits.PrimaryHDU()._char_encode(value)
@@ -54,7 +57,7 @@ def test_encoding_is_that_of_astropy(value):
     assert checksums.encode(value).isalnum()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.binary(min_size=1, max_size=6000))
 def test_sum_of_a_block_is_that_of_astropy(content):
     block = block_of(content)
