@@ -36,6 +36,7 @@ check: setup ## Look for faults of style, in the workflow, and in generated file
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m onramp.configuration_files --check
+	$(BIN)/python -m onramp.provenance_record --check
 
 conformance: setup ## Compare with the official pipeline (installed beside, in .venv-jwst)
 	$(BIN)/python -m pytest tests/conformance

@@ -16,8 +16,10 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
 )
 BOTH_EXPOSURES = [
+    "nrcb1_provenance.json",
     "nrcb1_rate.fits",
     "nrcb1_rateints.fits",
+    "nrcb2_provenance.json",
     "nrcb2_rate.fits",
     "nrcb2_rateints.fits",
 ]

@@ -10,7 +10,10 @@ from onramp import __version__
 from onramp.errors import OnrampError, ParameterError
 from onramp.parameters import STEPS, nearest, step_model
 
-_OPTIONS = ("references", "output_dir", "save_results", "save_calibrated_ramp", "cores", "quiet")
+_OPTIONS = (
+    *("references", "output_dir", "save_results", "save_calibrated_ramp", "cores", "quiet"),
+    *("products_only", "uncal"),
+)
 
 
 def run() -> int:
@@ -43,6 +46,10 @@ def _main(arguments):
         return 2
     if unknown:
         raise ParameterError(f"command line: {_complaint(unknown[0])}")
+    if options.command in _RECORD_COMMANDS:
+        if steps or overrides:
+            raise ParameterError(f"command line: {options.command} takes parameters from records")
+        return _RECORD_COMMANDS[options.command](options)
     return _run_detector1(options, steps, overrides)
 
 
@@ -85,7 +92,37 @@ def _parser():
         help="cores that maximum_cores may use; default: those granted",
     )
     detector1.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    _add_record_commands(commands)
     return parser
+
+
+def _add_record_commands(commands):
+    verify = commands.add_parser(
+        "verify",
+        help="check products against the records beside them",
+        description="Check that products, uncal and reference files are what the records beside "
+        "the products say. Prints a line for each that is not, and ends with status 1 if any.",
+        allow_abbrev=False,
+    )
+    verify.add_argument("path", type=Path, metavar="FOLDER", help="of products; or one record")
+    verify.add_argument(
+        "--products_only", action="store_true", help="do not read uncal and reference files"
+    )
+    reproduce = commands.add_parser(
+        "reproduce",
+        help="make a product again from its record and compare the bits",
+        description="Make a product again, in a temporary folder, with the recorded parameters, "
+        "uncal and reference files, and compare. Says what is missing or differs. Ends with status "
+        "0 if all bits are the same, but for what names the software.",
+        allow_abbrev=False,
+    )
+    reproduce.add_argument(
+        "path", type=Path, metavar="PRODUCT", help="a product; or a record, for all its products"
+    )
+    reproduce.add_argument("--uncal", metavar="FILE", help="where the uncal file is now")
+    reproduce.add_argument("--references", metavar="FOLDER", help="where reference files are now")
+    for command in (verify, reproduce):
+        command.add_argument("--cores", metavar="N", type=_count, help="default: those granted")
 
 
 def _boolean(text):
@@ -167,6 +204,7 @@ def _complaint(argument):
 
 
 def _run_detector1(options, steps, overrides):
+    from onramp import origins
     from onramp.detector1 import process_exposure, references_folder, split_overrides
 
     logging.basicConfig(
@@ -183,11 +221,36 @@ def _run_detector1(options, steps, overrides):
         overrides,
         options.cores,
         options.save_calibrated_ramp,
+        origins=origins.given(steps, origins.COMMAND_LINE),
     )
     if not options.quiet:
         print(f"{statistics['exposure']}: products in {options.output_dir}")
     return 0
 
+
+def _run_verify(options):
+    from onramp.verify import printable, text_of_summary, verify
+
+    found = verify(options.path, options.cores, not options.products_only)
+    for path in found.unreachable:
+        print(printable(f"{path}: out of reach, not checked"), file=sys.stderr)
+    for finding in found.findings:
+        print(finding)
+    print(text_of_summary(found))
+    return 1 if found.findings else 0
+
+
+def _run_reproduce(options):
+    from onramp.reproduce import outcome, reproduce
+
+    found = reproduce(options.path, options.uncal, options.references, options.cores)
+    for line in (*found.surroundings, *found.differences):
+        print(line)
+    print(outcome(found))
+    return 1 if found.differences else 0
+
+
+_RECORD_COMMANDS = {"verify": _run_verify, "reproduce": _run_reproduce}
 
 if __name__ == "__main__":
     sys.exit(run())

@@ -1,16 +1,20 @@
 """One uncal file to its count-rate products: from Python, and for the command line and workflow."""
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from onramp.errors import ParameterError
+from onramp import origins as parameter_origins
+from onramp.errors import OnrampError, ParameterError
 from onramp.exposure_job import Detector1Result, ExposureJob
 from onramp.parameters import parse_steps
 
 __all__ = [
     "Detector1",
     "Detector1Result",
+    "named",
     "process_exposure",
     "references_folder",
     "split_overrides",
@@ -74,13 +78,14 @@ class Detector1:
         job = ExposureJob(
             uncal, folder, overrides, parameters, output_dir or ".", cores, save_calibrated_ramp,
             in_memory=True, on_disk=save_results,
+            origins=parameter_origins.given(steps, parameter_origins.CALL),
         )  # fmt: skip
         return job.run()
 
 
 def process_exposure(
     uncal, output_dir, parameters, references, overrides, cores=None, save_calibrated_ramp=False,
-    rows=None,
+    rows=None, origins=None, context=None, date=None,
 ):  # fmt: skip
     """
     Process one exposure to files, holding no more than bands in memory.
@@ -99,6 +104,12 @@ def process_exposure(
         Write the ramp product as well.
     rows : int, optional
         Height of the bands.
+    origins : dict of str to str, optional
+        Where parameters come from, by "step.parameter", if not from the defaults.
+    context : str, optional
+        CRDS context of the references.
+    date : datetime, optional
+        What the products tell as their date, instead of now.
 
     Returns
     -------
@@ -112,9 +123,24 @@ def process_exposure(
     """
     job = ExposureJob(
         uncal, references, overrides, parameters, output_dir, cores, save_calibrated_ramp,
-        in_memory=False, on_disk=True, rows=rows,
+        in_memory=False, on_disk=True, rows=rows, origins=origins, context=context, date=date,
     )  # fmt: skip
     return job.run().statistics
+
+
+@contextlib.contextmanager
+def named(uncal, exposure):
+    """Lend an uncal file the name of an exposure: products are named after their file."""
+    if Path(uncal).name == f"{exposure}_uncal.fits":
+        yield Path(uncal)
+        return
+    with tempfile.TemporaryDirectory(prefix="onramp-") as folder:
+        link = Path(folder, f"{exposure}_uncal.fits")
+        link.symlink_to(Path(uncal).resolve())
+        try:
+            yield link
+        except OnrampError as error:
+            raise type(error)(str(error).replace(str(link), str(uncal))) from error
 
 
 def split_overrides(steps, overrides, origin):

@@ -6,12 +6,13 @@ import os
 import resource
 import time
 from collections import defaultdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from onramp import cores as core_counts
-from onramp import headers, references
+from onramp import headers, provenance, references
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
 from onramp.jump_report import header_cards, report_as_dict, report_lines
@@ -49,7 +50,7 @@ class ExposureJob:
 
     def __init__(
         self, uncal, folder, overrides, parameters, output_dir, cores, save_ramp, *, in_memory,
-        on_disk, rows=None,
+        on_disk, rows=None, origins=None, context=None, date=None,
     ):  # fmt: skip
         self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
         self.parameters: Detector1Parameters = parameters
@@ -61,7 +62,8 @@ class ExposureJob:
             step: core_counts.threads(getattr(parameters, step).maximum_cores, self.cores)
             for step in THREADED_STEPS
         }
-        self.started = time.perf_counter()
+        self.origins, self.context, self.date = origins, context, date
+        self.started, self.begun = time.perf_counter(), datetime.now(UTC)
         self.open_products = []
         self.open_ramps = []
 
@@ -89,6 +91,9 @@ class ExposureJob:
             return self._run(exposure, chosen, opened)
 
     def _run(self, exposure, chosen, opened):
+        self.provenance = provenance.find(
+            exposure.path, self.parameters, self.origins, self.context, self.date
+        )
         stream = Stream(exposure, opened, self.parameters, self.threads, self.rows)
         self._log_plan(stream, chosen)
         stream.survey()
@@ -105,6 +110,8 @@ class ExposureJob:
         self._finish_ramps(stream)
         for product in self.open_products:
             product.complete()
+        if self.on_disk:
+            self.open_products.append(self._record(exposure, chosen))
         for product in self.open_products:
             product.finish()
         self.open_products.clear()
@@ -152,6 +159,7 @@ class ExposureJob:
             kind.model,
             {step: stream.states[step] for step in done},
             _used_references(chosen, stream, done),
+            self.provenance,
         )
         if "jump" in done and stream.jump_sample:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
@@ -228,6 +236,15 @@ class ExposureJob:
             },
             "keywords": words,
         }
+
+    def _record(self, exposure, chosen):
+        files = [product for product in self.open_products if isinstance(product, ProductFile)]
+        content = provenance.record(
+            exposure.name, self.provenance, chosen, self.folder, files, save_ramp=self.save_ramp,
+            threads=self.threads, begun=self.begun,
+        )  # fmt: skip
+        path = self.output_dir / f"{exposure.name}{provenance.ENDING}"
+        return provenance.RecordFile(path, content)
 
     def _discard(self):
         for product in self.open_products:

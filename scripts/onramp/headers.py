@@ -2,12 +2,11 @@
 
 import io
 import json
-from datetime import UTC, datetime
 
 import numpy as np
 from astropy.io import fits
 
-from onramp import __version__
+from onramp.provenance import parameter_lines, software_cards
 
 CARD = 80  # characters
 BLOCK = 2880  # bytes
@@ -51,7 +50,7 @@ REFERENCE_KEYWORDS = {
 }
 
 
-def primary_header(uncal, file_name, model, states, references):
+def primary_header(uncal, file_name, model, states, references, provenance):
     """
     Return a product's primary header: every keyword of the uncal, and what was done to it.
 
@@ -67,18 +66,22 @@ def primary_header(uncal, file_name, model, states, references):
         COMPLETE or SKIPPED for each step that the product has passed.
     references : dict of str to Reference or None
         By type; None stands for N/A.
+    provenance : Provenance
     """
     header = uncal.copy()
+    for keyword in ("CHECKSUM", "DATASUM"):  # the uncal's
+        header.remove(keyword, ignore_missing=True)
     header["DATE"] = (
-        datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3],
+        provenance.date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3],
         "UTC date file created",
     )
     header["FILENAME"] = _fitting(file_name, "Name of the file")
     header["DATAMODL"] = (model, "Type of data model")
-    header["CAL_SW"] = ("onramp", "Calibration software")
-    header["CAL_SWV"] = (__version__, "Calibration software version")
+    for keyword, value, comment in software_cards():
+        header[keyword] = _fitting(value, comment)
+    header["H_UNCAL"] = provenance.uncal_sha256
     _title(header, "Reference file information")
-    header["CRDS_CTX"] = ("N/A", "CRDS context (.pmap); from a folder")
+    header["CRDS_CTX"] = (provenance.context or "N/A", "CRDS context (.pmap)")
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
         reference = references.get(kind)
         header[f"R_{suffix}"] = _fitting(reference.name if reference else "N/A", comment)
@@ -88,6 +91,8 @@ def primary_header(uncal, file_name, model, states, references):
     for step, (keyword, comment) in STEP_KEYWORDS.items():
         if step in states:
             header[keyword] = (states[step], comment)
+    for line in parameter_lines(provenance, states):
+        header.add_history(line)
     return header
 
 

@@ -33,12 +33,15 @@ def library_digest(*modules: str) -> str:
 
 def sources(modules) -> dict[str, bytes]:
     """Return the source by name of modules and of all that they import from the script layer."""
-    found = {}
+    found, seen = {}, set()
     waiting = [(name, True) for name in modules]
     while waiting:
         name, whole = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
         path = _path(name)
-        if path is None or name in found:
+        if path is None:
             continue
         found[name] = path.read_bytes()
         waiting += [(used, True) for used in _imported(found[name], whole)]

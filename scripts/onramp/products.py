@@ -7,15 +7,17 @@ beside its final one and renamed when it is complete and synced.
 
 import contextlib
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
 
+from onramp import checksums
+from onramp.checksums import BLOCK
 from onramp.errors import OutputError
 
-BLOCK = 2880
 _UNSIGNED_OFFSET = {np.dtype(np.uint16): 1 << 15, np.dtype(np.uint32): 1 << 31}
 
 
@@ -27,6 +29,14 @@ class Extension(NamedTuple):
     dtype: np.dtype
     header: fits.Header | None = None
     """Keywords beside those that describe the array."""
+
+
+class HduSums(NamedTuple):
+    """What a completed file's HDU says of its contents."""
+
+    name: str
+    datasum: str
+    checksum: str
 
 
 class RawExtension(NamedTuple):
@@ -95,7 +105,7 @@ class Product:
 
 class ProductFile:
     """
-    A product on disk, filled band by band.
+    A product on disk, filled band by band, with DATASUM and CHECKSUM in every HDU.
 
     Parameters
     ----------
@@ -116,12 +126,15 @@ class ProductFile:
         self.header = primary
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._extensions = {}
+        self._headers = []
+        self._band_sums = {}
         self._file = None
+        self.sums = []
         try:
             with self._explained():
                 self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-                size = self._lay_out(extensions)
-                os.posix_fallocate(self._file, 0, size)
+                self.size = self._lay_out(extensions)
+                os.posix_fallocate(self._file, 0, self.size)
         except BaseException:  # even an interrupt: nobody else knows the file yet
             self.discard()
             raise
@@ -137,22 +150,28 @@ class ProductFile:
             ) from error
 
     def _lay_out(self, extensions):
-        primary = _header_bytes(self.header)
-        self._primary_size = len(primary)
-        _write_all(self._file, primary, 0)
-        offset = len(primary)
+        self._primary_size = len(checksums.seal(_header_bytes(self.header), 0))
+        offset = self._primary_size
         for extension in extensions:
             if isinstance(extension, RawExtension):
-                _write_all(self._file, extension.content, offset)
-                offset += len(extension.content)
+                offset += self._copy(extension, offset)
                 continue
-            header = _header_bytes(_image_header(extension))
-            _write_all(self._file, header, offset)
+            header = checksums.seal(_header_bytes(_image_header(extension)), 0)
+            self._headers.append((extension.name, offset, header))
             offset += len(header)
             self._extensions[extension.name] = offset, extension
-            size = int(np.prod(extension.shape)) * np.dtype(extension.dtype).itemsize
-            offset += -(-size // BLOCK) * BLOCK
+            self._band_sums[extension.name] = {}
+            offset += _padded(_data_size(extension))
         return offset
+
+    def _copy(self, extension, offset):
+        """Write an extension that is copied as it is; return its size."""
+        end = checksums.header_end(extension.content)
+        data = extension.content[end:]
+        header = checksums.seal(extension.content[:end], checksums.sum_of_bytes(data))
+        self._headers.append((extension.name, offset, header))
+        _write_all(self._file, data, offset + len(header))
+        return len(header) + len(data)
 
     @property
     def names(self):
@@ -164,24 +183,40 @@ class ProductFile:
         offset, extension = self._extensions[name]
         ny, nx = extension.shape[-2:]
         dtype = np.dtype(extension.dtype)
-        planes = band.reshape(-1, band.shape[-2], nx)
+        nrows = band.shape[-2]
+        total = 0
         with self._explained():
-            for n, plane in enumerate(planes):
-                start = offset + ((n * ny) + first_row) * nx * dtype.itemsize
-                _write_all(self._file, _big_endian(plane, dtype).data.cast("B"), start)
+            for n, plane in enumerate(band.reshape(-1, nrows, nx)):
+                start = ((n * ny) + first_row) * nx * dtype.itemsize
+                stored, plane_sum = _stored(plane, dtype, start % 4)
+                _write_all(self._file, stored, offset + start)
+                total += plane_sum
+        self._band_sums[name][first_row] = nrows, total
 
     def complete(self):
-        """Write the primary header's last state and sync; the file still has no name of its own."""
+        """Write the headers in their last state and sync; the file has no name of its own yet."""
         if self._file is None:
             return
-        primary = _header_bytes(self.header)
+        primary = checksums.seal(_header_bytes(self.header), 0)
         if len(primary) != self._primary_size:
             raise AssertionError("the primary header grew after the file was laid out")
         with self._explained():
-            _write_all(self._file, primary, 0)
+            for name, offset, header in [("PRIMARY", 0, primary), *self._headers]:
+                if name in self._extensions:
+                    header = checksums.seal(header, self._data_sum(name))
+                self.sums.append(HduSums(name, *checksums.sums_of(header)))
+                _write_all(self._file, header, offset)
             os.fsync(self._file)
             os.close(self._file)
             self._file = None
+
+    def _data_sum(self, name):
+        """Return the sum of an extension's data, from its bands unless they overlap."""
+        bands = sorted(self._band_sums[name].items())
+        if all(first + nrows <= after for (first, (nrows, _)), (after, _) in pairwise(bands)):
+            return sum(total for _, (_, total) in bands)
+        offset, extension = self._extensions[name]
+        return checksums.sum_of_part(self._file, offset, _padded(_data_size(extension)))
 
     def finish(self):
         """Complete the file and give it its name."""
@@ -245,8 +280,21 @@ def _image_header(extension):
     return header
 
 
-def _big_endian(band, dtype):
-    band = np.ascontiguousarray(band, dtype)
+def _data_size(extension):
+    return int(np.prod(extension.shape)) * np.dtype(extension.dtype).itemsize
+
+
+def _padded(size):
+    return -(-size // BLOCK) * BLOCK
+
+
+def _stored(plane, dtype, phase):
+    """Return a plane's bytes as a file has them, and the sum of its words."""
+    plane = np.ascontiguousarray(plane, dtype)
     if dtype in _UNSIGNED_OFFSET:
-        band = band ^ dtype.type(_UNSIGNED_OFFSET[dtype])
-    return band.astype(dtype.newbyteorder(">"), copy=False) if dtype.itemsize > 1 else band
+        plane = plane ^ dtype.type(_UNSIGNED_OFFSET[dtype])
+    swapped = plane.astype(dtype.newbyteorder(">"), copy=False) if dtype.itemsize > 1 else plane
+    content = swapped.data.cast("B")
+    if dtype.itemsize == 4:
+        return content, checksums.sum_of_words(plane)
+    return content, checksums.sum_of_bytes(content, phase)

@@ -7,7 +7,7 @@ RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from onramp import configuration, targets
+from onramp import configuration, origins, targets
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
 from onramp_job import share_library
@@ -32,6 +32,13 @@ CONFIGURATION = or_exit(
 )
 config.update(CONFIGURATION.model_dump(mode="json"))
 
+origins.share(
+    CONFIGURATION.steps,
+    workflow.configfiles,
+    CONFIGURATION.exposures,
+    workflow.is_main_process,
+)
+
 EXPOSURE_NAME = targets.NAME
 RESULTS = Path(CONFIGURATION.output_dir)
 SIDE_BY_SIDE = CONFIGURATION.parallelism == "exposures"
@@ -42,6 +49,7 @@ PRODUCTS = {
     )
 }
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
+PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
@@ -60,7 +68,7 @@ def exposures():
 
 def all_products(wildcards):
     """Return what the run is to leave behind."""
-    wanted = [*PRODUCTS.values(), STATISTICS]
+    wanted = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
     if CONFIGURATION.quicklook and "rate" in PRODUCTS:
         wanted.append(PICTURE)
     return [path.format(exposure=name) for name in exposures() for path in wanted]

@@ -4,6 +4,7 @@ rule detector1:
     output:
         **PRODUCTS,
         statistics=STATISTICS,
+        provenance=PROVENANCE,
     log:
         f"{RESULTS}/logs/{{exposure}}.log",
     benchmark:
