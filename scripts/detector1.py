@@ -17,14 +17,14 @@ def main(snakemake):
         compilation.ensure()
         from onramp.detector1 import process_exposure
         from onramp.parameters import Detector1Parameters
+        from onramp.reference_source import FromManifest
 
         with _named(snakemake.input.uncal, snakemake.wildcards.exposure) as uncal:
             found = process_exposure(
                 uncal,
                 Path(snakemake.output.statistics).parent,
                 Detector1Parameters.model_validate(_with_threads(snakemake)),
-                snakemake.params.references_folder,
-                snakemake.params.overrides,
+                FromManifest(snakemake.input.references),
                 cores=min(snakemake.threads, cores.granted()),
                 save_calibrated_ramp=snakemake.output.get("ramp") is not None,
             )

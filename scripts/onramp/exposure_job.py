@@ -26,6 +26,7 @@ from onramp.product_list import (
     wanted_products,
 )
 from onramp.products import Product, ProductFile, RawExtension
+from onramp.reference_source import resolve
 from onramp.steps import jump
 from onramp.streaming import Stream
 
@@ -49,10 +50,11 @@ class ExposureJob:
 
     def __init__(
         self, uncal, folder, overrides, parameters, output_dir, cores, save_ramp, *, in_memory,
-        on_disk, rows=None,
+        on_disk, rows=None, context=None,
     ):  # fmt: skip
         self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
         self.parameters: Detector1Parameters = parameters
+        self.context = context
         self.output_dir = Path(output_dir)
         self.cores = cores or core_counts.granted()
         self.save_ramp = save_ramp
@@ -79,7 +81,9 @@ class ExposureJob:
             exposure = stack.enter_context(Exposure(self.uncal))
             log.info("%s: %s %s %s", exposure.name, exposure.instrument, exposure.detector,
                      exposure.exp_type)  # fmt: skip
-            chosen = references.select(exposure, self.parameters, self.folder, self.overrides)
+            chosen, self.parameters, self.context, _ = resolve(
+                self.folder, exposure, self.parameters, self.overrides, self.context
+            )
             opened = {
                 kind: stack.enter_context(references.open_reference(reference, exposure))
                 for kind, reference in chosen.items()
@@ -152,6 +156,7 @@ class ExposureJob:
             kind.model,
             {step: stream.states[step] for step in done},
             _used_references(chosen, stream, done),
+            self.context,
         )
         if "jump" in done and stream.jump_sample:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
@@ -226,6 +231,7 @@ class ExposureJob:
                 kind: {"name": reference.name, "sha256": reference.sha256} if reference else None
                 for kind, reference in chosen.items()
             },
+            "crds_context": self.context,
             "keywords": words,
         }
 

@@ -51,7 +51,7 @@ REFERENCE_KEYWORDS = {
 }
 
 
-def primary_header(uncal, file_name, model, states, references):
+def primary_header(uncal, file_name, model, states, references, context=None):
     """
     Return a product's primary header: every keyword of the uncal, and what was done to it.
 
@@ -67,6 +67,8 @@ def primary_header(uncal, file_name, model, states, references):
         COMPLETE or SKIPPED for each step that the product has passed.
     references : dict of str to Reference or None
         By type; None stands for N/A.
+    context : str, optional
+        CRDS context; None if the references are a folder's.
     """
     header = uncal.copy()
     header["DATE"] = (
@@ -78,7 +80,7 @@ def primary_header(uncal, file_name, model, states, references):
     header["CAL_SW"] = ("onramp", "Calibration software")
     header["CAL_SWV"] = (__version__, "Calibration software version")
     _title(header, "Reference file information")
-    header["CRDS_CTX"] = ("N/A", "CRDS context (.pmap); from a folder")
+    header["CRDS_CTX"] = (context or "N/A", "CRDS context (.pmap), N/A for a folder")
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
         reference = references.get(kind)
         header[f"R_{suffix}"] = _fitting(reference.name if reference else "N/A", comment)
