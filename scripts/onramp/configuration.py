@@ -1,6 +1,5 @@
 """What a run is asked to do: the workflow's configuration as a typed model."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -28,12 +27,6 @@ def _text(value):
     return "" if value is None else value
 
 
-def _context(value):
-    if isinstance(value, str) and re.fullmatch(r"jwst_\d{4,}\.pmap", value):
-        return value
-    raise ValueError("expected a CRDS context such as jwst_1364.pmap, or null")
-
-
 class References(_Model):
     """Reference files, and which of them to replace."""
 
@@ -43,8 +36,9 @@ class References(_Model):
     folder: str = Field(
         "references", min_length=1, description="Folder of reference files, named as in CRDS."
     )
-    crds_context: Annotated[str, BeforeValidator(_context)] | None = Field(
+    crds_context: str | None = Field(
         None,
+        pattern=r"^jwst_\d{4,}\.pmap$",
         description="CRDS context, as jwst_1364.pmap; null: the operational one at the first run.",
     )
     override: dict[Literal[tuple(REFERENCE_TYPES)], Annotated[str, BeforeValidator(_text)]] = Field(

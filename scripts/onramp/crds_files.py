@@ -52,7 +52,7 @@ class _CacheLock(contextlib.AbstractContextManager):
                 self._lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise ReferenceFileError(
-                f"{self.place / LOCK}: held by another process for {LOCK_SECONDS / 3600:g} h; end it"
+                f"{self.place / LOCK}: held by another process for {LOCK_SECONDS / 3600:g} h"
             ) from None
         except OSError as problem:
             raise ReferenceFileError(
@@ -81,7 +81,7 @@ class Files:
         self.may_fetch = may_fetch
         self.awaited = {}
         """Size [byte], or None, of each file that would have to be fetched."""
-        self._sound, self._problems = set(), {}
+        self._sound, self._problems = {}, {}
 
     def get(self, name) -> Path:
         """
@@ -94,9 +94,9 @@ class Files:
         """
         if name in self._problems:
             raise ReferenceFileError(self._problems[name])
-        path = self.rules.path(name)
         if name in self._sound:
-            return path
+            return self._sound[name]
+        path = self.rules.path(name)
         try:
             if not path.exists():
                 self._fetch(name, path)
@@ -106,8 +106,7 @@ class Files:
         except ReferenceFileError as problem:
             self._problems[name] = str(problem)
             raise
-        self._sound.add(name)
-        return path
+        return self._sound.setdefault(name, path)
 
     def _fetch(self, name, path):
         rules = self.rules

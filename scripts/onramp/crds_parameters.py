@@ -23,6 +23,8 @@ NOT_PARAMETERS = frozenset(
 )  # fmt: skip
 """What concerns files and cores and is ours to say, whatever a parameter reference says."""
 
+ANEW = "remove it from the cache, and it will be fetched anew"
+
 
 class ParameterFile(NamedTuple):
     """What a parameter reference says."""
@@ -55,14 +57,12 @@ def read(path, kind) -> ParameterFile:
     else:
         steps = tree.get("steps") or []
         if not isinstance(steps, list) or not all(isinstance(part, dict) for part in steps):
-            raise ReferenceFileError(f"{path}: steps: is no list of steps; remove the file from the "
-                                     "cache, and it will be fetched anew")  # fmt: skip
+            raise ReferenceFileError(f"{path}: steps: is no list of steps; {ANEW}")
         parts = [(None, tree), *((part.get("name"), part) for part in steps)]
     for step, part in parts:
         told = part.get("parameters") or {}
         if not isinstance(told, dict):
-            raise ReferenceFileError(f"{path}: parameters: are not 'name: value'; remove the file "
-                                     "from the cache, and it will be fetched anew")  # fmt: skip
+            raise ReferenceFileError(f"{path}: parameters: are not 'name: value'; {ANEW}")
         known = step_model(step).model_fields if step in STEPS else {}
         for name, value in told.items():
             if name in NOT_PARAMETERS:
@@ -90,8 +90,7 @@ def _tree(path):
                 tree = _plain(file.tree)
     except Exception as problem:
         reason = " ".join(str(problem).split())[:200]
-        raise ReferenceFileError(f"{path}: is no ASDF file of parameters ({reason}); remove it, and "
-                                 "it will be fetched anew") from None  # fmt: skip
+        raise ReferenceFileError(f"{path}: is no ASDF file ({reason}); {ANEW}") from None
     if not isinstance(tree, dict) or not ("parameters" in tree or "steps" in tree):
         raise ReferenceFileError(f"{path}: holds no parameters; is it a parameter reference?")
     return tree

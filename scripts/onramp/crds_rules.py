@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import importlib.util
 import io
 import logging
 import os
@@ -9,7 +10,7 @@ import re
 import sys
 from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 from onramp.errors import ReferenceFileError
 from onramp.reference_facts import META
@@ -37,9 +38,10 @@ def load():
     os.environ.setdefault("CRDS_CLIENT_TIMEOUT_SECONDS", str(TIMEOUT_SECONDS))
     names = {"crds": "crds", "api": "crds.client.api", "proxy": "crds.client.proxy",
              "config": "crds.core.config", "heavy": "crds.core.heavy_client",
-             "errors": "crds.core.exceptions"}  # fmt: skip
+             "errors": "crds.core.exceptions", "jwst": "crds.jwst.locate"}  # fmt: skip
     try:
-        package = {name: importlib.import_module(module) for name, module in names.items()}
+        with _warning_of_stdatamodels():
+            package = {name: importlib.import_module(module) for name, module in names.items()}
     except ImportError as problem:
         raise ReferenceFileError(
             f"references.source: crds: {problem.name} is not installed; run "
@@ -47,6 +49,27 @@ def load():
         ) from None
     logging.getLogger("CRDS").handlers[:] = [logging.NullHandler()]
     return SimpleNamespace(**package)
+
+
+@contextlib.contextmanager
+def _warning_of_stdatamodels():
+    """
+    Lend `crds.jwst` the one name that it imports from stdatamodels, where that is not installed.
+
+    It is a warning of its certification of files, which is not used here; stdatamodels would bring
+    scipy, which numba imports wherever it finds it, at each job's start.
+    """
+    if importlib.util.find_spec("stdatamodels"):
+        yield
+        return
+    name = "stdatamodels.exceptions"
+    stand_in = ModuleType(name)
+    stand_in.ValidationWarning = type("ValidationWarning", (Warning,), {})
+    sys.modules["stdatamodels"], sys.modules[name] = ModuleType("stdatamodels"), stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["stdatamodels"], sys.modules[name]
 
 
 @contextlib.contextmanager
@@ -89,7 +112,7 @@ class Rules:
                 f"CRDS_CONTEXT={context}: is no context; expected a name such as jwst_1364.pmap"
             )
         self.context = context
-        self._instruments, self._checked = {}, set()
+        self._instruments, self._unread = {}, {}
         with self._explained(f"references.crds_context={self.context}"):
             try:
                 self.package.crds.get_cached_mapping(self.context)
@@ -130,9 +153,9 @@ class Rules:
         """Names of files that CRDS holds for scientifically invalid."""
         return frozenset(self.info.get("bad_files_list") or ())
 
-    def choose(self, facts, kinds) -> dict[str, str | None]:
+    def choose(self, facts, kinds) -> dict[str, str]:
         """
-        Return the name of the best file of each type, None where the rules want none.
+        Ask the rules for the best file of each type.
 
         Parameters
         ----------
@@ -140,19 +163,24 @@ class Rules:
         kinds : iterable of str
             Types of reference, ``pars-`` ones too.
 
+        Returns
+        -------
+        dict of str to str
+            What the rules say, by type, for `name` to judge; nothing for types they do not know.
+
         Raises
         ------
         ReferenceFileError
-            If the rules cannot be had, fail for this exposure, or choose an invalid file.
+            If the rules cannot be had, or do not know the instrument.
         """
-        kinds = list(kinds)
         known = self._known(facts, kinds)
+        if not known:
+            return {}
         header = {META[keyword]: value for keyword, value in facts.keywords.items()}
         with self._explained(facts.name):
-            found = self.package.crds.getrecommendations(
+            return self.package.crds.getrecommendations(
                 header, reftypes=known, context=self.context, observatory=OBSERVATORY, fast=True
-            ) if known else {}  # fmt: skip
-        return {kind: self._sound(facts, kind, found.get(kind)) for kind in kinds}
+            )
 
     def _known(self, facts, kinds):
         """Return those types that the rules have for an exposure's instrument, the rules loaded."""
@@ -175,9 +203,9 @@ class Rules:
             self._instruments[instrument] = rules
         known = [kind for kind in kinds if kind in rules.get_filekinds()]
         for kind in known:
-            if (instrument, kind) not in self._checked:
-                self._check_keys(facts, kind, rules.get_rmap(kind))
-                self._checked.add((instrument, kind))
+            if (instrument, kind) not in self._unread:
+                keys = set(rules.get_rmap(kind).get_required_parkeys())
+                self._unread[instrument, kind] = sorted(keys - _KNOWN)
         return known
 
     def _fetch_rules(self, missing):
@@ -207,8 +235,18 @@ class Rules:
         reach = f"let {server} be reached" if server else "set CRDS_SERVER_URL"
         return f"fill the cache with 'crds sync --contexts {self.context}', or {reach}"
 
-    def _sound(self, facts, kind, name):
-        """Return a choice if it is sound: a file's name, or None."""
+    def name(self, facts, kind, said) -> str | None:
+        """
+        Return the file's name if what the rules say is one; None where they want no file.
+
+        Raises
+        ------
+        ReferenceFileError
+            If they have none, choose it by what is not known, or hold it for invalid.
+        """
+        name = said.get(kind)
+        if name is not None:
+            self._check_keys(facts, kind)
         if name is None or "N/A" in name.upper():
             return None
         if name.startswith("NOT FOUND"):
@@ -231,13 +269,14 @@ class Rules:
             )
         return name
 
-    def _check_keys(self, facts, kind, rules):
+    def _check_keys(self, facts, kind):
         """Refuse rules that depend on keywords that are not read."""
-        unknown = sorted(set(rules.get_required_parkeys()) - _KNOWN)
+        unknown = self._unread[facts.instrument.lower(), kind]
         if unknown:
             raise ReferenceFileError(
-                f"{facts.name}: CRDS context {self.context} chooses {kind} by {', '.join(unknown)}, "
-                f"which is not read; give override_{kind}, or another references.crds_context"
+                f"{facts.name}: CRDS context {self.context} chooses {kind} by "
+                f"{', '.join(unknown)}, which is not read; give override_{kind}, or another "
+                "references.crds_context"
             )
 
     def path(self, name) -> Path:

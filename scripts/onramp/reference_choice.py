@@ -132,9 +132,10 @@ class CrdsChooser(FolderChooser):
         self._read = {}
 
     def _parameter_files(self, facts, known):
-        chosen = self.rules.choose(facts, PARAMETER_TYPES)
-        asked = ((kind, name) for kind, name in chosen.items() if name is not None)
-        return tuple(self._parameters(kind, name, known) for kind, name in asked)
+        kinds = (kind for kind in REFERENCE_TYPES if kind not in self.overrides)
+        self._said = self.rules.choose(facts, [*PARAMETER_TYPES, *kinds])
+        named = ((kind, self.rules.name(facts, kind, self._said)) for kind in PARAMETER_TYPES)
+        return tuple(self._parameters(kind, name, known) for kind, name in named if name)
 
     def _parameters(self, kind, name, known):
         from onramp.crds_files import AwaitedError
@@ -152,23 +153,21 @@ class CrdsChooser(FolderChooser):
         return self._read[name]
 
     def _paths(self, facts, needed):
-        chosen = self.rules.choose(facts, [kind for kind in needed if kind not in self.overrides])
-        missing = []
-        found = []
+        found, missing = [], []
         for kind, steps in needed.items():
             if kind in self.overrides:
                 path = references.overriding(kind, steps, self.overrides[kind])
                 found.append((kind, path, OVERRIDE))
-            elif chosen[kind] is None:
-                self._check_dispensable(facts, kind, steps)
-                found.append((kind, None, CRDS))
-            else:
-                try:
-                    found.append((kind, self._path(chosen[kind]), CRDS))
-                except ReferenceFileError as problem:
-                    missing.append(str(problem))
+                continue
+            try:
+                name = self.rules.name(facts, kind, self._said)
+                if name is None:
+                    self._check_dispensable(facts, kind, steps)
+                found.append((kind, name and self._path(name), CRDS))
+            except ReferenceFileError as problem:
+                missing.append(str(problem))
         if missing:
-            raise ReferenceFileError(f"{facts.name}: {'; '.join(missing)}")
+            raise ReferenceFileError("; ".join(missing))
         return found
 
     def _path(self, name):
@@ -180,7 +179,9 @@ class CrdsChooser(FolderChooser):
             return self.rules.path(name)
 
     def _check_dispensable(self, facts, kind, steps):
-        if set(steps).intersection(REFERENCE_TYPES[kind].indispensable):
+        known = REFERENCE_TYPES[kind]
+        unknown = kind not in self._said and not known.optional
+        if unknown or set(steps).intersection(known.indispensable):
             raise ReferenceFileError(
                 f"{facts.name}: CRDS context {self.context} has no {kind} for it, and "
                 f"{' and '.join(steps)} cannot do without; give override_{kind}"
