@@ -81,7 +81,7 @@ class Files:
         self.may_fetch = may_fetch
         self.awaited = {}
         """Size [byte], or None, of each file that would have to be fetched."""
-        self._sound, self._problems = {}, {}
+        self._sound, self._problems, self._pauses = {}, {}, PAUSES
 
     def get(self, name) -> Path:
         """
@@ -125,15 +125,16 @@ class Files:
     def _download(self, name, path):
         size = self._size(name)
         log.warning("CRDS: fetching %s%s", name, f" ({size / 1e6:.1f} MB)" if size else "")
-        for pause in (*PAUSES, None):
+        for pause in (*self._pauses, None):
             problem = self._attempt(name, path)
             if problem is None:
                 return
             if pause is None:
-                server = os.environ.get("CRDS_SERVER_URL")
+                server, attempts = os.environ.get("CRDS_SERVER_URL"), len(self._pauses) + 1
+                self._pauses = ()  # no such patience with the next file
                 raise ReferenceFileError(
-                    f"{name}: not fetched from {server} in {len(PAUSES) + 1} attempts: {problem}; "
-                    "try again later"
+                    f"{name}: not fetched from {server} in {attempts} attempts: {problem}; try "
+                    "again later"
                 )
             log.warning("CRDS: %s: %s; again in %d s", name, problem, pause)
             time.sleep(pause)

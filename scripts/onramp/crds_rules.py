@@ -127,10 +127,11 @@ class Rules:
         try:
             with quiet():
                 return self.package.heavy.get_config_info(OBSERVATORY)
-        except (Exception, SystemExit):
+        except (OSError, self.package.errors.CrdsError, SystemExit):
             reach = f"server {server} cannot be reached" if server else "CRDS_SERVER_URL is not set"
             raise ReferenceFileError(
-                f"CRDS: {reach}, and {self.place} (CRDS_PATH) holds no config/jwst/server_config; "
+                f"CRDS: {reach}, and {self.place} (CRDS_PATH) holds no usable "
+                "config/jwst/server_config; "
                 "set CRDS_SERVER_URL=https://jwst-crds.stsci.edu, or CRDS_PATH to a filled cache"
             ) from None
 

@@ -43,8 +43,8 @@ class Detector1:
         uncal : str or Path
             The exposure's uncal file.
         references : str or Path, optional
-            Folder of reference files, or "crds"; by default $ONRAMP_REFERENCES, else a folder ``references``
-            beside the uncal file or in the current folder.
+            Folder of reference files, or "crds"; by default $ONRAMP_REFERENCES, else a folder
+            ``references`` beside the uncal file or in the current folder.
         overrides : dict of str to str, optional
             Path or "N/A" by reference type.
         steps : dict of str to dict, optional

@@ -1,4 +1,4 @@
-"""An exposure's manifest: which reference files it uses, what they contain, where they came from."""
+"""An exposure's manifest: its reference files, their contents, and where they came from."""
 
 import contextlib
 import json

@@ -101,10 +101,9 @@ class Cache:
         header = {"instrument": instrument, "filekind": kind.upper(), "filetype": kind.upper(),
                   "parkey": (matched, DATE), "suffix": kind, "classes": ("Match", "UseAfter"),
                   "file_ext": ".fits", "text_descr": kind}  # fmt: skip
-        cases = "".join(
-            f"    {(value,) * len(matched)!r} : UseAfter({{\n        '{SINCE}' : '{name}',\n    }}),\n"
-            for value, name in sorted(rows.items())
-        )
+        case = "    {!r} : UseAfter({{\n        '{}' : '{}',\n    }}),\n"
+        cases = "".join(case.format((value,) * len(matched), SINCE, name)
+                        for value, name in sorted(rows.items()))  # fmt: skip
         name = f"jwst_{instrument.lower()}_{kind}_{number:04}.rmap"
         text = f"selector = Match({{\n{cases}}})\n"
         self._write_text(name, self._header(name, "REFERENCE", header), text)
