@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -155,13 +156,12 @@ def test_missing_folder_ends_the_run(world):
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 1}', "\x00", '{"format": 99}'])
 def test_damaged_manifest_is_written_anew_and_refused_by_jobs(world, text):
     first = world.manifests()[0]
-    good = open(first).read()
-    with open(first, "w") as file:
-        file.write(text)
+    good = Path(first).read_text()
+    Path(first).write_text(text)
     with pytest.raises(ReferenceFileError, match=r"first\.json: is no manifest of references"):
         open_manifest(first)
     world.manifests()
-    assert open(first).read() == good
+    assert Path(first).read_text() == good
 
 
 def test_damaged_list_of_places_is_written_anew(world):

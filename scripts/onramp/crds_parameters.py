@@ -1,5 +1,6 @@
 """Parameter references of CRDS: which there are, and what they say in terms of our parameters."""
 
+import json
 import warnings
 from types import MappingProxyType
 from typing import NamedTuple
@@ -150,9 +151,8 @@ def _checked(step, name, value, file):
     try:
         return getattr(model.model_validate({name: value}), name)
     except ValidationError:
-        default = model.model_fields[name].default
+        default = json.dumps(model.model_fields[name].default).strip('"')
         raise ParameterError(
             f"{file}: steps.{step}.{name}={value!r}: not supported; set steps.{step}.{name}: "
-            f"{str(default).lower() if isinstance(default, bool | None) else default} in the "
-            "configuration to go without"
+            f"{default} in the configuration to go without"
         ) from None

@@ -69,8 +69,9 @@ def test_nothing_in_a_file_becomes_an_object(tmp_path):
 
 
 def test_order_of_precedence():
-    files = [("a", {"jump": {"rejection_threshold": 5.0, "edge_size": 3}}),
-             ("b", {"jump": {"rejection_threshold": 6.0}, "refpix": {"side_gain": 2.0}})]  # fmt: skip
+    first = {"jump": {"rejection_threshold": 5.0, "edge_size": 3}}
+    second = {"jump": {"rejection_threshold": 6.0}, "refpix": {"side_gain": 2.0}}
+    files = [("a", first), ("b", second)]
     found, origins = apply(files, parse_steps({"refpix": {"side_gain": 1.0}}, "x"))
     assert (found.jump.rejection_threshold, found.jump.edge_size) == (6.0, 3)
     assert found.refpix.side_gain == 1.0
@@ -88,7 +89,7 @@ def test_nothing_said_changes_nothing():
         ("charge_migration", "skip", False, "true"),
         ("refpix", "refpix_algorithm", "sirs", "median"),
         ("jump", "rejection_threshold", "many", "4.0"),
-        ("dq_init", "user_supplied_dq", "x.fits", "none"),
+        ("dq_init", "user_supplied_dq", "x.fits", "null"),
     ],
 )
 def test_values_that_cannot_be_followed(step, name, value, remedy):
