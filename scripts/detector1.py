@@ -14,6 +14,7 @@ def main(snakemake):
         compilation.ensure()
         from onramp.detector1 import named, process_exposure
         from onramp.parameters import Detector1Parameters
+        from onramp.reference_source import FromManifest
 
         parameters = Detector1Parameters.model_validate(_with_threads(snakemake))
         with named(snakemake.input.uncal, snakemake.wildcards.exposure) as uncal:
@@ -21,8 +22,7 @@ def main(snakemake):
                 uncal,
                 Path(snakemake.output.statistics).parent,
                 parameters,
-                snakemake.params.references_folder,
-                snakemake.params.overrides,
+                FromManifest(snakemake.input.references),
                 cores=min(snakemake.threads, cores.granted()),
                 save_calibrated_ramp=snakemake.output.get("ramp") is not None,
                 origins=origins.of_job(snakemake.config["steps"], parameters),

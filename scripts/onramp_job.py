@@ -90,8 +90,7 @@ def write_crash_file(path, snakemake, error):
         "versions": {"python": platform.python_version(), **_versions()},
         "threads": snakemake.threads,
         "memory_mb": snakemake.resources.get("mem_mb"),
-        "references": snakemake.params.get("references_folder"),
-        "overrides": snakemake.params.get("overrides"),
+        "references": str(snakemake.input.get("references")),
         "steps": snakemake.params.get("steps"),
     }
     lines = [f"{key}: {json.dumps(value, default=str)}" for key, value in facts.items()]

@@ -46,9 +46,10 @@ def test_values_reach_the_model():
             "unknown option 'references.foldr'; did you mean 'folder'?",
         ),
         (
-            {"references": {"source": "crds"}},
-            "references.source: crds is not available yet: use folder",
+            {"references": {"crds_context": "jwst-edit"}},
+            "references.crds_context='jwst-edit': string should match pattern",
         ),
+        ({"references": {"source": "archive"}}, "references.source='archive': input should be"),
         (
             {"references": {"override": {"drak": "N/A"}}},
             "references.override: no reference type 'drak'; did you mean 'dark'?",
@@ -136,8 +137,16 @@ def test_drift_is_noticed(tmp_path, monkeypatch, capsys):
 
 def test_config_file_holds_every_default():
     text = (ROOT / "config/config.yaml").read_text()
-    assert yaml.safe_load(text) == Configuration().model_dump(mode="json")
+    every = text.replace(f"\n    {configuration_files.OFF}", "\n    ")
+    assert yaml.safe_load(every) == Configuration().model_dump(mode="json")
     assert text == configuration_files.defaults()
+
+
+def test_config_file_sets_no_parameter_of_a_step():
+    text = (ROOT / "config/config.yaml").read_text()
+    loaded = load(yaml.safe_load(text), "config.yaml")
+    assert loaded == Configuration()
+    assert loaded.steps.model_dump(exclude_unset=True) == {}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,8 @@ def test_schema_takes_what_the_model_takes(mapping):
     [
         {"exposure": "x"},
         {"parallelism": "both"},
-        {"references": {"source": "crds"}},
+        {"references": {"source": "archive"}},
+        {"references": {"crds_context": "latest"}},
         {"steps": {"jump": {"maximum_cores": "most"}}},
         {"steps": {"dark_current": {"average_dark_current": -1}}},
     ],

@@ -43,7 +43,8 @@ def test_lock_pins_what_pyproject_asks_for():
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     names = {name.lower().replace("_", "-") for name in pins}
-    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    optional = PROJECT["optional-dependencies"]
+    asked = [*PROJECT["dependencies"], *optional["test"], *optional["crds"]]
     assert {re.match(r"[\w-]+", requirement)[0] for requirement in asked} <= names
     assert all(re.fullmatch(r"[\d.]+(rc\d+|\.post\d+)?", pin) for pin in pins.values())
 
@@ -74,8 +75,13 @@ def test_library_knows_no_snakemake():
         assert not importing.search(path.read_text()), path
 
 
+def test_nothing_brings_scipy():
+    names = (ROOT / "requirements.lock").read_text().lower()
+    assert "scipy==" not in names, "numba would import it at each job's start"
+
+
 def test_calibration_loads_neither_pandas_nor_matplotlib():
     from onramp.library_digest import sources
 
-    importing = re.compile(rb"^(import|from) +(pandas|matplotlib)", re.MULTILINE)
+    importing = re.compile(rb"^(import|from) +(pandas|matplotlib|crds|asdf)", re.MULTILINE)
     assert not [name for name, text in sources(["detector1"]).items() if importing.search(text)]

@@ -11,8 +11,8 @@ from onramp.errors import OnrampError, ParameterError
 from onramp.parameters import STEPS, nearest, step_model
 
 _OPTIONS = (
-    *("references", "output_dir", "save_results", "save_calibrated_ramp", "cores", "quiet"),
-    *("products_only", "uncal"),
+    *("references", "crds_context", "output_dir", "save_results", "save_calibrated_ramp"),
+    *("cores", "quiet", "products_only", "uncal"),
 )
 
 
@@ -69,7 +69,14 @@ def _parser():
         allow_abbrev=False,
     )
     detector1.add_argument("uncal", type=Path, metavar="FILE", help="the uncal file")
-    detector1.add_argument("--references", metavar="FOLDER", help="folder of reference files")
+    detector1.add_argument(
+        "--references", metavar="FOLDER", help="folder of reference files, or crds"
+    )
+    detector1.add_argument(
+        "--crds_context",
+        metavar="NAME",
+        help="with --references crds; default: the operational one",
+    )
     detector1.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
     detector1.add_argument(
         "--save_results",
@@ -222,6 +229,7 @@ def _run_detector1(options, steps, overrides):
         options.cores,
         options.save_calibrated_ramp,
         origins=origins.given(steps, origins.COMMAND_LINE),
+        context=options.crds_context,
     )
     if not options.quiet:
         print(f"{statistics['exposure']}: products in {options.output_dir}")

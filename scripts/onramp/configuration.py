@@ -30,11 +30,16 @@ def _text(value):
 class References(_Model):
     """Reference files, and which of them to replace."""
 
-    source: Literal["folder"] = Field(
-        "folder", description="Where reference files come from (`crds` is not available yet)."
+    source: Literal["folder", "crds"] = Field(
+        "folder", description="Where reference files come from: a folder, or CRDS."
     )
     folder: str = Field(
         "references", min_length=1, description="Folder of reference files, named as in CRDS."
+    )
+    crds_context: str | None = Field(
+        None,
+        pattern=r"^jwst_\d{4,}\.pmap$",
+        description="CRDS context, as jwst_1364.pmap; null: the operational one at the first run.",
     )
     override: dict[Literal[tuple(REFERENCE_TYPES)], Annotated[str, BeforeValidator(_text)]] = Field(
         {}, description="Path of a file to use instead, or N/A to skip what needs it, by type."
@@ -124,8 +129,6 @@ def _known(mapping, model, origin, prefix):
 def _references(values, origin):
     values = dict(_mapping(values, origin, "references"))
     _known(values, References, origin, "references.")
-    if values.get("source") == "crds":
-        raise ParameterError(f"{origin}: references.source: crds is not available yet: use folder")
     values["override"] = _mapping(values.get("override") or {}, origin, "references.override")
     for kind in values["override"]:
         if kind not in REFERENCE_TYPES:

@@ -16,6 +16,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
 README = PROJECT / "config" / "README.md"
 BEGIN, END = "<!-- options: begin -->\n", "<!-- options: end -->\n"
+OFF = "# "
+"""Before a line that is there to be uncommented."""
 MAXIMUM_CORES = {
     "anyOf": [
         {"enum": ["none", "quarter", "half", "all"]},
@@ -107,8 +109,11 @@ def readme(text: str) -> str:
 
 
 def defaults() -> str:
-    """Return a configuration file with every option at its default."""
-    lines = ["# Every option at its default. README.md explains them."]
+    """Return a configuration file with every option; the steps' parameters are commented out."""
+    lines = [
+        "# Every option at its default. README.md explains them. The parameters of the steps are",
+        "# commented out: what is set here goes before what CRDS's parameter files say.",
+    ]
     explained = set()
     for name, kind, default, meaning in options():
         *sections, key = name.split(".")
@@ -118,7 +123,8 @@ def defaults() -> str:
             continue
         comment = "" if meaning in explained and key in Step.model_fields else f"# {meaning}"
         explained.add(meaning)
-        lines.append(f"{f'{indent}{key}: {_yaml(default)}':<46}{comment}".rstrip())
+        off = OFF if name.startswith("steps.") else ""
+        lines.append(f"{f'{indent}{off}{key}: {_yaml(default)}':<46}{comment}".rstrip())
     return "\n".join([*lines, ""])
 
 

@@ -10,6 +10,7 @@ from onramp import origins as parameter_origins
 from onramp.errors import OnrampError, ParameterError
 from onramp.exposure_job import Detector1Result, ExposureJob
 from onramp.parameters import parse_steps
+from onramp.reference_source import CRDS
 
 __all__ = [
     "Detector1",
@@ -36,6 +37,7 @@ class Detector1:
         save_results=False,
         save_calibrated_ramp=False,
         cores=None,
+        crds_context=None,
     ):
         """
         Process one exposure and return its products as arrays.
@@ -45,8 +47,8 @@ class Detector1:
         uncal : str or Path
             The exposure's uncal file.
         references : str or Path, optional
-            Folder of reference files; by default $ONRAMP_REFERENCES, else a folder ``references``
-            beside the uncal file or in the current folder.
+            Folder of reference files, or "crds"; by default $ONRAMP_REFERENCES, else a folder
+            ``references`` beside the uncal file or in the current folder.
         overrides : dict of str to str, optional
             Path or "N/A" by reference type.
         steps : dict of str to dict, optional
@@ -59,6 +61,9 @@ class Detector1:
             Make the ramp product (and write it if `save_results`).
         cores : int, optional
             Cores that `maximum_cores` may use; by default those granted to this process.
+        crds_context : str, optional
+            With ``references="crds"``: the context, by default $CRDS_CONTEXT, else the operational
+            one.
 
         Returns
         -------
@@ -77,15 +82,15 @@ class Detector1:
         folder = references_folder(uncal, references)
         job = ExposureJob(
             uncal, folder, overrides, parameters, output_dir or ".", cores, save_calibrated_ramp,
-            in_memory=True, on_disk=save_results,
+            in_memory=True, on_disk=save_results, context=crds_context,
             origins=parameter_origins.given(steps, parameter_origins.CALL),
         )  # fmt: skip
         return job.run()
 
 
 def process_exposure(
-    uncal, output_dir, parameters, references, overrides, cores=None, save_calibrated_ramp=False,
-    rows=None, origins=None, context=None, date=None,
+    uncal, output_dir, parameters, references, overrides=None, cores=None,
+    save_calibrated_ramp=False, rows=None, origins=None, context=None, date=None,
 ):  # fmt: skip
     """
     Process one exposure to files, holding no more than bands in memory.
@@ -94,9 +99,9 @@ def process_exposure(
     ----------
     uncal, output_dir : str or Path
     parameters : Detector1Parameters
-    references : str, Path or None
-        Folder of reference files.
-    overrides : dict of str to str
+    references : str, Path, FromManifest or None
+        Folder of reference files, "crds", or the manifest that a workflow has written.
+    overrides : dict of str to str, optional
         Path or "N/A" by reference type.
     cores : int, optional
         Cores that `maximum_cores` may use.
@@ -107,7 +112,7 @@ def process_exposure(
     origins : dict of str to str, optional
         Where parameters come from, by "step.parameter", if not from the defaults.
     context : str, optional
-        CRDS context of the references.
+        CRDS context, if references are CRDS's.
     date : datetime, optional
         What the products tell as their date, instead of now.
 
@@ -167,11 +172,11 @@ def split_overrides(steps, overrides, origin):
 
 
 def references_folder(uncal, references=None):
-    """Return the folder of reference files to use if none is given, or None."""
+    """Return the folder of reference files, or "crds"; None if none is given and none lies near."""
     if references is None:
         references = os.environ.get("ONRAMP_REFERENCES")
     if references is not None:
-        return Path(references)
+        return references if references == CRDS else Path(references)
     for folder in (Path(uncal).parent / "references", Path("references")):
         if folder.is_dir():
             return folder

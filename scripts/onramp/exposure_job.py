@@ -17,6 +17,7 @@ from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
 from onramp.jump_report import header_cards, report_as_dict, report_lines
 from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
+from onramp.origins import with_references
 from onramp.parameters import Detector1Parameters
 from onramp.product_list import (
     CUBE,
@@ -27,6 +28,7 @@ from onramp.product_list import (
     wanted_products,
 )
 from onramp.products import Product, ProductFile, RawExtension
+from onramp.reference_source import folder_of, resolve
 from onramp.steps import jump
 from onramp.streaming import Stream
 
@@ -81,7 +83,10 @@ class ExposureJob:
             exposure = stack.enter_context(Exposure(self.uncal))
             log.info("%s: %s %s %s", exposure.name, exposure.instrument, exposure.detector,
                      exposure.exp_type)  # fmt: skip
-            chosen = references.select(exposure, self.parameters, self.folder, self.overrides)
+            chosen, self.parameters, self.context, files = resolve(
+                self.folder, exposure, self.parameters, self.overrides, self.context
+            )
+            self.origins = with_references(self.origins, files)
             opened = {
                 kind: stack.enter_context(references.open_reference(reference, exposure))
                 for kind, reference in chosen.items()
@@ -234,14 +239,15 @@ class ExposureJob:
                 kind: {"name": reference.name, "sha256": reference.sha256} if reference else None
                 for kind, reference in chosen.items()
             },
+            "crds_context": self.context,
             "keywords": words,
         }
 
     def _record(self, exposure, chosen):
         files = [product for product in self.open_products if isinstance(product, ProductFile)]
         content = provenance.record(
-            exposure.name, self.provenance, chosen, self.folder, files, save_ramp=self.save_ramp,
-            threads=self.threads, begun=self.begun,
+            exposure.name, self.provenance, chosen, folder_of(self.folder), files,
+            save_ramp=self.save_ramp, threads=self.threads, begun=self.begun,
         )  # fmt: skip
         path = self.output_dir / f"{exposure.name}{provenance.ENDING}"
         return provenance.RecordFile(path, content)

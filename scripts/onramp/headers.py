@@ -81,7 +81,7 @@ def primary_header(uncal, file_name, model, states, references, provenance):
         header[keyword] = _fitting(value, comment)
     header["H_UNCAL"] = provenance.uncal_sha256
     _title(header, "Reference file information")
-    header["CRDS_CTX"] = (provenance.context or "N/A", "CRDS context (.pmap)")
+    header["CRDS_CTX"] = (provenance.context or "N/A", "CRDS context (.pmap), N/A for a folder")
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
         reference = references.get(kind)
         header[f"R_{suffix}"] = _fitting(reference.name if reference else "N/A", comment)

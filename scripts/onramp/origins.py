@@ -1,9 +1,9 @@
 """
 Where parameters come from.
 
-An origin is a kind ("default", "configuration file", "sheet", "command line", "call"), and for
-files which one: "configuration file: mine.yaml". Origins are kept by "step.parameter"; what is not
-listed is at its default.
+An origin is a kind ("default", "parameter reference", "configuration file", "sheet", "command
+line", "call"), and for files which one: "configuration file: mine.yaml". Origins are kept by
+"step.parameter"; what is not listed is at its default.
 """
 
 import json
@@ -12,7 +12,7 @@ import sys
 
 from onramp.parameters import STEPS, Detector1Parameters
 
-DEFAULT, FILE, SHEET = "default", "configuration file", "sheet"
+DEFAULT, REFERENCE, FILE, SHEET = "default", "parameter reference", "configuration file", "sheet"
 COMMAND_LINE, CALL = "command line", "call"
 RUN = "ONRAMP_RUN"
 """Environment variable in which a workflow tells its jobs what they cannot see."""
@@ -28,6 +28,23 @@ def given(steps, origin) -> dict[str, str]:
     return {
         f"{step}.{name}": origin for step, values in (steps or {}).items() for name in values or ()
     }
+
+
+def with_references(known, files) -> dict[str, str]:
+    """
+    Return the origins of an exposure's parameters, those from parameter references among them.
+
+    Parameters
+    ----------
+    known : dict of str to str or None
+        What the workflow or the user has said.
+    files : dict of str to str
+        Name of the parameter reference by "step.parameter", for values that are one's.
+    """
+    found = {key: f"{REFERENCE}: {name}" for key, name in files.items()}
+    said = (FILE, COMMAND_LINE, CALL)
+    explicit = {key: origin for key, origin in (known or {}).items() if kind(origin) in said}
+    return {**(known or {}), **found, **explicit}
 
 
 def of_configuration(steps: Detector1Parameters, paths) -> dict[str, str]:

@@ -17,7 +17,7 @@ SCANNED = "SCI", "COEFFS", "INV_COEFFS", "AVDRKCUR"
 """Extensions whose values are used."""
 
 BLOCK_BYTES = 4_000_000
-FORMAT = 1
+FORMAT = 2
 
 
 class Digest(NamedTuple):
@@ -26,14 +26,22 @@ class Digest(NamedTuple):
     sha256: str
     findings: tuple[str, ...]
     """What is wrong, each as extension and problem; usually nothing."""
+    sha1: str = ""
+    """What CRDS's catalogue has; empty if it was never asked for."""
 
 
-def digest(path) -> Digest:
+def digest(path, sha1=False) -> Digest:
     """
-    Return a file's digest and what is wrong with its values.
+    Return a file's digest and what is wrong with its values; of FITS files only, not of ASDF.
 
     They are kept in the user's cache folder ($ONRAMP_CACHE, else ``onramp`` in $XDG_CACHE_HOME,
     else ``~/.cache/onramp``) and found anew when the file's size or time of change differs.
+
+    Parameters
+    ----------
+    path : str or Path
+    sha1 : bool
+        Return the file's sha1 as well.
 
     Raises
     ------
@@ -44,16 +52,25 @@ def digest(path) -> Digest:
     try:
         identity = _identity(path)
         known = _recall(path, identity)
-        if known is not None:
+        if known is not None and (known.sha1 or not sha1):
             return known
-        with open(path, "rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        found = Digest(sha256, tuple(scan(path)))
+        found = known or Digest(_hash(path, "sha256"), _findings(path))
+        if sha1:
+            found = found._replace(sha1=_hash(path, "sha1"))
         if _identity(path) == identity:
             _remember(path, identity, found)
     except OSError as problem:
         raise ReferenceFileError(f"{path}: {problem.strerror or 'cannot be read'}") from problem
     return found
+
+
+def _hash(path, name):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, name).hexdigest()
+
+
+def _findings(path):
+    return () if path.suffix == ".asdf" else tuple(scan(path))
 
 
 def scan(path):
@@ -113,9 +130,9 @@ def _recall(path, identity):
         entry = json.loads(_entry(path).read_text())
         if {key: entry[key] for key in identity} != identity:
             return None
-        sha256, findings = entry["sha256"], entry["findings"]
+        sha256, findings, sha1 = entry["sha256"], entry["findings"], str(entry["sha1"])
         int(sha256, 16)
-        return Digest(sha256, tuple(str(finding) for finding in findings))
+        return Digest(sha256, tuple(str(finding) for finding in findings), sha1)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -14,9 +14,13 @@ __all__ = [
     "REFERENCE_TYPES",
     "OpenReference",
     "Reference",
+    "ReferenceFolder",
     "ReferenceType",
+    "check_overrides",
+    "checked",
     "needed_types",
     "open_reference",
+    "overriding",
     "select",
 ]
 
@@ -43,7 +47,7 @@ def select(exposure, types, folder, overrides=None) -> dict[str, Reference | Non
     exposure : Exposure
     types : Detector1Parameters or iterable of str
         The parameters, of which the steps that are on count, or the types of reference.
-    folder : str, Path or None
+    folder : str, Path, ReferenceFolder or None
         Where to look: this folder and the folders in it.
     overrides : mapping of str to str or Path, optional
         Path or "N/A" by type.
@@ -60,26 +64,27 @@ def select(exposure, types, folder, overrides=None) -> dict[str, Reference | Non
     ReferenceFileError
         If a file is missing, ambiguous or unusable.
     """
-    overrides = _check_overrides(overrides or {})
+    overrides = check_overrides(overrides or {})
     if isinstance(types, Detector1Parameters):
         needed = needed_types(types)
     else:
         needed = {kind: REFERENCE_TYPES[kind].steps for kind in types}
-    index = None
+    if folder is not None and not isinstance(folder, ReferenceFolder):
+        folder = ReferenceFolder(folder)
     chosen = {}
     for kind, steps in needed.items():
         if kind in overrides:
-            path = _overriding(kind, steps, overrides[kind])
+            path = overriding(kind, steps, overrides[kind])
         elif folder is None:
             path = _absent(exposure, kind, steps, "no folder of reference files was given")
         else:
-            index = index or index_folder(folder)
-            path = _best(exposure, kind, steps, index, folder)
-        chosen[kind] = path and _reference(kind, path)
+            path = folder.best(exposure, kind, steps)
+        chosen[kind] = path and checked(kind, path)
     return chosen
 
 
-def _check_overrides(overrides):
+def check_overrides(overrides) -> dict[str, str | Path]:
+    """Return the overrides that say something; raise ParameterError if a type is unknown."""
     for kind, value in overrides.items():
         if kind not in REFERENCE_TYPES:
             hint = nearest(kind, REFERENCE_TYPES)
@@ -89,7 +94,8 @@ def _check_overrides(overrides):
     return {kind: value for kind, value in overrides.items() if str(value or "").strip()}
 
 
-def _overriding(kind, steps, value):
+def overriding(kind, steps, value) -> Path | None:
+    """Return the path that an override gives, None if it is N/A and the steps may be skipped."""
     if str(value).strip().upper() != "N/A":
         path = Path(value).expanduser()
         if path.is_file():
@@ -105,36 +111,76 @@ def _overriding(kind, steps, value):
     return None
 
 
-def _best(exposure, kind, steps, index, folder):
-    """Return the path of the folder's file that suits best, None if it may be absent."""
-    observed = moment(exposure.date_obs)
-    if observed is None:
-        raise ReferenceFileError(
-            f"{exposure.path}: DATE-OBS, TIME-OBS={exposure.date_obs} is no date; mend the header, "
-            f"or give override_{kind}"
-        )
-    suitable, rejected = [], []
-    for candidate in index.candidates:
-        if candidate.type != kind:
-            continue
-        since = use_after(candidate.facts)
-        reason = mismatch(candidate.facts, exposure)
-        if reason is None and (since is None or since > observed):
-            reason = f"USEAFTER={candidate.facts['USEAFTER']}"
-        if reason is None:
-            suitable.append((specificity(candidate.facts, exposure), since, candidate.path))
-        else:
-            rejected.append((candidate.path, reason))
-    if not suitable:
-        return _absent(exposure, kind, steps, _search(folder, kind, rejected, index.unreadable))
-    best = max(rank[:2] for rank in suitable)
-    winners = [str(path) for *rank, path in suitable if tuple(rank) == best]
-    if len(winners) > 1:
-        raise ReferenceFileError(
-            f"{exposure.name}: {len(winners)} {kind} references suit equally well: "
-            f"{', '.join(winners)}; remove all but one, or choose with override_{kind}"
-        )
-    return Path(winners[0])
+class ReferenceFolder:
+    """
+    A folder of reference files, looked through once for all exposures.
+
+    Parameters
+    ----------
+    folder : str or Path
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._index, self._suited = None, {}
+
+    @property
+    def index(self):
+        """What the folder offers."""
+        self._index = self._index or index_folder(self.folder)
+        return self._index
+
+    def best(self, exposure, kind, steps) -> Path | None:
+        """
+        Return the path of the file that suits an exposure best, None if it may be absent.
+
+        Raises
+        ------
+        ReferenceFileError
+            If there is none, or several suit equally well.
+        """
+        observed = moment(exposure.date_obs)
+        if observed is None:
+            raise ReferenceFileError(
+                f"{exposure.path}: DATE-OBS, TIME-OBS={exposure.date_obs} is no date; mend the "
+                f"header, or give override_{kind}"
+            )
+        suited, rejected = self._suiting(exposure, kind)
+        suitable = [rank for rank in suited if rank[1] <= observed]
+        if not suitable:
+            rejected = rejected + [(path, f"USEAFTER={told}") for *_, path, told in suited]
+            search = _search(self.folder, kind, rejected, self.index.unreadable)
+            return _absent(exposure, kind, steps, search)
+        best = max(rank[:2] for rank in suitable)
+        winners = [str(rank[2]) for rank in suitable if rank[:2] == best]
+        if len(winners) > 1:
+            raise ReferenceFileError(
+                f"{exposure.name}: {len(winners)} {kind} references suit equally well: "
+                f"{', '.join(winners)}; remove all but one, or choose with override_{kind}"
+            )
+        return Path(winners[0])
+
+    def _suiting(self, exposure, kind):
+        """Return the files that suit but for the date, and the others with the reason."""
+        place = exposure.subarray
+        key = (kind, exposure.instrument, exposure.detector, exposure.exp_type, exposure.readpatt,
+               place.name, place.xstart, place.ystart, place.nx, place.ny)  # fmt: skip
+        if key not in self._suited:
+            suited, rejected = [], []
+            for candidate in self.index.candidates:
+                if candidate.type != kind:
+                    continue
+                facts, since = candidate.facts, use_after(candidate.facts)
+                reason = mismatch(facts, exposure)
+                if reason is None and since is None:
+                    reason = f"USEAFTER={facts['USEAFTER']}"
+                if reason is None:
+                    rank = specificity(facts, exposure)
+                    suited.append((rank, since, candidate.path, facts["USEAFTER"]))
+                else:
+                    rejected.append((candidate.path, reason))
+            self._suited[key] = suited, rejected
+        return self._suited[key]
 
 
 def _search(folder, kind, rejected, unreadable):
@@ -163,7 +209,8 @@ def _absent(exposure, kind, steps, search) -> None:
     )
 
 
-def _reference(kind, path):
+def checked(kind, path) -> Reference:
+    """Return a reference file if no value in it is impossible."""
     known = digest(path)
     if known.findings:
         raise ReferenceFileError(

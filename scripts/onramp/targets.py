@@ -143,9 +143,9 @@ def _row(values, options, path):
 
 
 def _merged(configuration, own: Mapping[str, Mapping[str, Any]], origin):
-    steps = configuration.steps.model_dump()
+    steps = configuration.steps.model_dump(exclude_unset=True)
     for step, values in own.items():
-        steps[step] = {**steps[step], **values}
+        steps[step] = {**steps.get(step, {}), **values}
     parameters = parse_steps(steps, origin)
     ramp = configuration.save_calibrated_ramp
     if suffixes(parameters, ramp) != suffixes(configuration.steps, ramp):

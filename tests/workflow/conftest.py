@@ -35,10 +35,15 @@ class Project:
         snakemake = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor"]
         return [*snakemake, "--configfile", "mine.yaml", *arguments]
 
+    def environment(self):
+        """Return the environment of a user who has not set anything up."""
+        return environment()
+
     def run(self, *arguments):
         """Run the workflow to its end; return its exit status and all it printed."""
         done = subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=environment(), text=True, check=False,
+            self.command(*arguments), cwd=self.folder, env=self.environment(), text=True,
+            check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
         )  # fmt: skip
         return done.returncode, done.stdout
@@ -88,6 +93,18 @@ def inputs(tmp_path_factory):
     simulate("nirspec_bots", folder, 1, nx=32, ny=16, nints=2, ngroups=5)
     shutil.rmtree(folder / "truth")
     return folder
+
+
+@pytest.fixture(scope="session")
+def project_of(inputs):
+    """Make folders with the inputs and the project."""
+
+    def make(folder):
+        shutil.copytree(inputs, folder)
+        copy_project(folder)
+        return folder
+
+    return make
 
 
 @pytest.fixture

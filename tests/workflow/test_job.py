@@ -9,7 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from onramp import configuration
 from onramp.errors import InputError
+from onramp.parameters import Detector1Parameters
+from onramp.reference_step import WRITE, ReferenceStep
+from onramp.targets import Target
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Wildcards
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -38,16 +42,23 @@ def _clean_process(monkeypatch):
     logging.captureWarnings(False)
 
 
-def rule(folder, uncal=None, **params):
+def rule(folder, uncal=None, references="references", **params):
     """What Snakemake hands to a script."""
     folder.mkdir(exist_ok=True)
+    manifest = folder / "references" / "x.json"
+    options = {"references": {"folder": str(references)}, "output_dir": str(folder)}
     names = {"rate": folder / "x_rate.fits", "statistics": folder / "x_statistics.json"}
     crash_file = folder / "x_pipecrash.txt"
+    if uncal is not None:
+        step = ReferenceStep(configuration.load(options, "x"), WRITE)
+        step.manifest(Target("x", str(uncal), Detector1Parameters()))
     return SimpleNamespace(
         rule="detector1",
         threads=2,
         wildcards=Wildcards(fromdict={"exposure": "x"}),
-        input=InputFiles(fromdict={"uncal": str(uncal or folder / "x_uncal.fits")}),
+        input=InputFiles(
+            fromdict={"uncal": str(uncal or folder / "x_uncal.fits"), "references": str(manifest)}
+        ),
         output=OutputFiles(fromdict={name: str(path) for name, path in names.items()}),
         log=Log([str(folder / "x.log")]),
         params=Params(fromdict={"crash_file": str(crash_file), **params}),
@@ -142,8 +153,7 @@ def test_leavings_of_a_killed_job_are_swept_up(tmp_path):
 def test_script_names_products_after_the_sheet(tmp_path, inputs):
     steps = {"jump": {"rejection_threshold": 5.0}}
     uncal = next((inputs / "uncal").glob("*nrs1_uncal.fits"))
-    references = str(inputs / "references")
-    snakemake = rule(tmp_path, uncal, steps=steps, overrides={}, references_folder=references)
+    snakemake = rule(tmp_path, uncal, inputs / "references", steps=steps)
     snakemake.config = {"steps": {"jump": {"maximum_cores": "all"}, "dq_init": {}}}
     detector1.main(snakemake)
     found = json.loads((tmp_path / "x_statistics.json").read_text())
@@ -157,7 +167,7 @@ def test_script_names_products_after_the_sheet(tmp_path, inputs):
 def test_error_names_the_users_file(tmp_path):
     uncal = tmp_path / "original_uncal.fits"
     uncal.write_bytes(b"no exposure")
-    snakemake = rule(tmp_path / "results", uncal, steps={}, overrides={}, references_folder=".")
+    snakemake = rule(tmp_path / "results", uncal, tmp_path, steps={})
     with pytest.raises(SystemExit):
         detector1.main(snakemake)
     reason = (tmp_path / "results/x_pipecrash.txt").read_text().splitlines()[1]

@@ -91,22 +91,25 @@ def uncal_of(wildcards):
 def steps_of(wildcards):
     """Return the parameters of an exposure's steps, but for numbers of threads: products are the
     same for any."""
-    return target(wildcards).parameters.model_dump(exclude=configuration.THREADS)
+    parameters = reference_step().parameters(target(wildcards))
+    return parameters.model_dump(exclude=configuration.THREADS)
 
 
 @cache
-def reference_state():
-    """Return what the folder of references holds."""
-    from onramp.reference_state import ReferenceState
+def reference_step():
+    """Return what chooses references: in the user's process, before all jobs, one at a time."""
+    from onramp import reference_step as step
 
-    references = CONFIGURATION.references
-    return or_exit(ReferenceState, references.folder, references.override)
+    running = (
+        workflow.is_main_process and workflow.executor_plugin and not workflow.touch
+    )
+    mode = (step.PLAN if workflow.dryrun else step.WRITE) if running else step.READ
+    return or_exit(step.ReferenceStep, CONFIGURATION, mode)
 
 
-def references_of(wildcards):
-    """Return a digest of the reference files that an exposure may use."""
-    exposure = target(wildcards)
-    return reference_state().digest(exposure.uncal, exposure.parameters)
+def manifest_of(wildcards):
+    """Return the file that lists an exposure's references."""
+    return reference_step().manifest(target(wildcards))
 
 
 def memory_of(wildcards, input, threads, attempt):
@@ -115,7 +118,7 @@ def memory_of(wildcards, input, threads, attempt):
     from onramp.memory import predict_shape_mb
 
     around = 0 if workflow.local_exec else SCHEDULED_MB
-    steps = target(wildcards).parameters
+    steps = reference_step().parameters(target(wildcards))
     used = configuration.threads_used(steps, threads)
     try:
         predicted = predict_shape_mb(glance(input.uncal).shape, used, steps=steps)

@@ -1,6 +1,7 @@
 rule detector1:
     input:
         uncal=uncal_of,
+        references=manifest_of,
     output:
         **PRODUCTS,
         statistics=STATISTICS,
@@ -16,9 +17,6 @@ rule detector1:
         mem_mb=memory_of,
     params:
         steps=steps_of,
-        overrides=CONFIGURATION.references.override,
-        references_folder=CONFIGURATION.references.folder,
-        references=references_of,
         library=library_digest("detector1"),
         crash_file=f"{RESULTS}/{{exposure}}_pipecrash.txt",
     message:
