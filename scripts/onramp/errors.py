@@ -1,8 +1,35 @@
 """What can go wrong, in one line for the person at the terminal."""
 
+import re
+
+
+def printable(text: str) -> str:
+    """
+    Return a text in one line that does nothing to a terminal.
+
+    Parameters
+    ----------
+    text : str
+        From a file's name or header, so of any content.
+    """
+    line = re.sub(r"\s*[\r\n]\s*", " ", text)
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
 
 class OnrampError(Exception):
-    """A problem the user can mend: the message says what, where and the remedy, in one line."""
+    """
+    A problem the user can mend: the message says what, where and the remedy, in one line.
+
+    Parameters
+    ----------
+    message : str
+        Characters that are not printable are shown as escapes.
+    """
+
+    def __init__(self, message):
+        super().__init__(printable(message))
 
 
 class InputError(OnrampError):
@@ -19,3 +46,7 @@ class ParameterError(OnrampError):
 
 class OutputError(OnrampError):
     """The products cannot be written."""
+
+
+class KernelCacheError(OnrampError):
+    """The folder of compiled kernels cannot be trusted."""

@@ -1,7 +1,6 @@
 """An open reference file: checked, cut to the exposure's subarray, read by bands of rows."""
 
 import numpy as np
-from astropy.io import fits
 
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
@@ -172,14 +171,13 @@ class OpenReference:
         """Return the value and mnemonic of each bit that the file defines, or None."""
         if "DQ" not in self._images or "DQ_DEF" not in self._file:
             return None
+        rows = self._file.table("DQ_DEF")
         try:
-            with fits.open(self.reference.path, memmap=False) as file:
-                rows = file["DQ_DEF"].data
-                return [
-                    (int(value) & 0xFFFFFFFF, str(name))
-                    for value, name in zip(rows["VALUE"], rows["NAME"])
-                ]
-        except (KeyError, ValueError, TypeError, OSError, AttributeError, IndexError):
+            return [
+                (int(value) & 0xFFFFFFFF, str(name))
+                for value, name in zip(rows["VALUE"], rows["NAME"])
+            ]
+        except (KeyError, ValueError, TypeError, OverflowError):
             self._refuse("[DQ_DEF]", "no table with columns VALUE and NAME")
 
     def _place(self, exposure):

@@ -37,10 +37,11 @@ class Worker:
         return {"seed": seed, "verdict": how, "detail": "", "file": "", "done": []}
 
     def _start(self):
-        self.process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=HERE, text=True,
-            stderr=open(self.errors, "w"), bufsize=1,
-        )  # fmt: skip
+        with open(self.errors, "w") as errors:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                cwd=HERE, text=True, bufsize=1,
+            )  # fmt: skip
         if self._line(START) != "ready\n":
             self.close()
             raise AssertionError(f"the worker does not start: {self.errors.read_text()}")

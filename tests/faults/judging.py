@@ -168,7 +168,7 @@ def rewrite(path, new):
                     values = hdu.data
                     hdus.append(fits.ImageHDU(values, _understood(hdu.header), name=hdu.name))
                 elif hdu.name in ("ASDF", "DQ_DEF"):
-                    hdus.append(fits.BinTableHDU(np.array(hdu.data), name=hdu.name))
+                    hdus.append(fits.BinTableHDU.from_columns(hdu.columns, name=hdu.name))
         fits.HDUList(hdus).writeto(new, output_verify="silentfix")
 
 

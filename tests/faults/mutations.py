@@ -21,13 +21,13 @@ STRUCTURE = (
     "SIMPLE XTENSION BITPIX NAXIS NAXIS1 NAXIS2 NAXIS3 NAXIS4 PCOUNT GCOUNT EXTEND GROUPS EXTNAME "
     "EXTVER EXTLEVEL BZERO BSCALE BLANK ZIMAGE ZBITPIX TFIELDS TFORM1 TFORM2 TFORM3 TTYPE1 TTYPE2 "
     "TTYPE3 TZERO1 TZERO2 TSCAL2 TNULL2 TDIM1 THEAP CHECKSUM DATASUM END"
-).split()
+)
 USED = (
     "INSTRUME DETECTOR EXP_TYPE READPATT SUBARRAY DATE-OBS TIME-OBS NINTS NGROUPS NFRAMES GROUPGAP "
     "TGROUP TFRAME SUBSTRT1 SUBSTRT2 SUBSIZE1 SUBSIZE2 FASTAXIS SLOWAXIS INTSTART INTEND NOUTPUTS "
     "FRMDIVSR DRPFRMS1 ZEROFRAM GAINFACT MSTR_RD1 SSTR_NST REFTYPE TELESCOP USEAFTER P_DETECT "
     "P_SUBARR P_READPA P_EXP_TY AVDRKCUR FILENAME DATE DATAMODL R_DARK S_JUMP PRIMECRS BUNIT"
-).split()
+)
 VALUES = (
     *("0", "-1", "1", "2", "3", "8", "16", "32", "64", "-32", "-64", "999", "2048", "32768"),
     *("2147483647", "2147483648", "-2147483648", "4294967296", "9223372036854775807"),
@@ -130,7 +130,7 @@ def _pad_data(rng, content, _):
 
 
 def _value(rng, content, _):
-    words = STRUCTURE if rng.random() < 0.6 else USED
+    words = (STRUCTURE if rng.random() < 0.6 else USED).split()
     start, end = _any_header(rng, content)
     keyword, value = str(rng.choice(words)), str(rng.choice(VALUES))
     present = [
@@ -179,7 +179,7 @@ def _cards(rng, content, _):
 def _odd_card(rng, content, _):
     """Insert a long text, HIERARCH, a value without an end, or characters that FITS forbids."""
     bad = CONTROLS[rng.integers(len(CONTROLS))]
-    word = str(rng.choice(USED)).encode()
+    word = str(rng.choice(USED.split())).encode()
     new = (
         b"HIERARCH onramp a b = 'long keyword'",
         b"LONGTEXT= 'first part&'".ljust(CARD) + b"CONTINUE  'second part&'".ljust(CARD)
