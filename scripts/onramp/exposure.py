@@ -23,9 +23,12 @@ COUNTS = (
     *("NINTS", "NGROUPS", "NFRAMES", "GROUPGAP"),
     *("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "FASTAXIS", "SLOWAXIS"),
 )
-OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR")
+OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR", "DRPFRMS1")
+OPTIONAL_NUMBERS = ("GAINFACT",)
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
 FULL = 2048
+MOST_FRAMES = 256  # in a group, or between groups
+LONGEST = 1e6  # frame or group [s]
 
 
 class Exposure:
@@ -106,6 +109,9 @@ class Exposure:
         for keyword in (*COUNTS, *OPTIONAL_COUNTS):
             if keyword in COUNTS or self._value(keyword) is not None:
                 self._expect(keyword, "an integer", lambda v: _is_number(v) and v == int(v))
+        for keyword in OPTIONAL_NUMBERS:
+            if self._value(keyword) is not None:
+                self._expect(keyword, "a number", _is_number)
         try:
             datetime.fromisoformat(self.date_obs)
         except ValueError:
@@ -180,6 +186,12 @@ class Exposure:
         for keyword in ("NFRAMES", "TGROUP", "TFRAME"):
             if not header[keyword] > 0:
                 self._refuse(f"{keyword}={header[keyword]}", "is not positive", "mend the header")
+        limits = dict.fromkeys(SECONDS, LONGEST) | dict.fromkeys(
+            ("NFRAMES", "GROUPGAP", "DRPFRMS1", "FRMDIVSR", "NOUTPUTS"), MOST_FRAMES
+        )
+        for keyword, most in limits.items():
+            if (self._value(keyword) or 0) > most:
+                self._refuse(f"{keyword}={header[keyword]}", f"is above {most}", "mend the header")
         if header["GROUPGAP"] < 0:
             self._refuse(f"GROUPGAP={header['GROUPGAP']}", "is negative", "mend the header")
 

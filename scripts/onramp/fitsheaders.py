@@ -177,8 +177,8 @@ def _data_size(header, name):
     elements = math.prod(axes) if axes else 0
     if "XTENSION" not in header:
         return abs(bits) // 8 * elements
-    heap = _count(header, "PCOUNT", 0, default=0)
-    groups = _count(header, "GCOUNT", 1, 1, default=1)
+    heap = _count(header, "PCOUNT", 0)
+    groups = _count(header, "GCOUNT", 1, 1)
     return abs(bits) // 8 * groups * (heap + elements)
 
 

@@ -174,6 +174,8 @@ class FitsImages:
                 table = fits.BinTableHDU.fromstring(content).data
                 for column in table.names:
                     table[column]
+            if (table.dtype.itemsize, len(table)) != (unit.header["NAXIS1"], unit.header["NAXIS2"]):
+                raise ValueError("columns and rows disagree")
         except Exception as problem:  # astropy fails in as many ways as a table can be damaged
             raise self._error(
                 f"{self.path}[{name}]: no table, or a damaged one; fetch the file again"

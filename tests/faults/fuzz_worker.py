@@ -36,6 +36,18 @@ def cases(inputs):
     return found
 
 
+def damage(seed, known, others):
+    """Return the case and the damaged file of a seed; a negative one is a number of the sweep."""
+    from mutations import SWEEP, mutate, sweep
+
+    if seed >= 0:
+        case = known[seed % len(known)]
+        return case, mutate(seed, case.path.read_bytes(), others)
+    files = [case for n, case in enumerate(known) if case not in known[:n]]
+    case = files[(-seed - 1) // SWEEP % len(files)]
+    return case, sweep(-seed - 1, case.path.read_bytes())
+
+
 def limit_memory():
     """Let this process take no more address space than a little beyond what it has now."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -53,7 +65,6 @@ def main():
     os.dup2(2, 1)
 
     from judging import judge
-    from mutations import mutate
 
     known = cases(inputs)
     others = [path.read_bytes() for path in sorted(inputs.glob("*/*.fits"))]
@@ -62,8 +73,7 @@ def main():
     print("ready", file=answers)
     for line in sys.stdin:
         seed = int(line)
-        case = known[seed % len(known)]
-        damaged = mutate(seed, case.path.read_bytes(), others)
+        case, damaged = damage(seed, known, others)
         folder = work / "now"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

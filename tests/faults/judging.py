@@ -127,10 +127,10 @@ def _check_line(error, path):
         raise Wrong(f"message does not name the file: {line}")
 
 
-def arrays(folder, name):
+def arrays(folder, name, suffixes=("rate", "rateints")):
     """Return the arrays of an exposure's products by product and extension."""
     found = {}
-    for suffix in ("rate", "rateints"):
+    for suffix in suffixes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with fits.open(folder / f"{name}_{suffix}.fits", memmap=False) as file:

@@ -74,6 +74,26 @@ def mutate(seed, content, others) -> Mutated:
     return Mutated(bytes(content), tuple(done), same)
 
 
+def sweep(number, content) -> Mutated:
+    """Give a keyword of the primary header that is used a value: each by each, by number."""
+    keywords = USED.split()
+    keyword, value = keywords[number // len(VALUES) % len(keywords)], VALUES[number % len(VALUES)]
+    start, end = headers(content)[0]
+    cards = [content[n : n + CARD] for n in range(start, end, CARD)]
+    cards = [one for one in cards if one[:8].decode().rstrip() != keyword]
+    cards += [card(keyword, value)]
+    cards += [b" " * CARD] * ((end - start) // CARD - len(cards))
+    head = b"".join(cards)
+    changed = content[:start] + head + content[end:]
+    if len(head) > end - start:
+        changed = _insert(content, (start, end), cards[-1])
+    return Mutated(changed, (f"{keyword}={value}",), False)
+
+
+SWEEP = len(USED.split()) * len(VALUES)
+"""Number of cases of a sweep."""
+
+
 def headers(content):
     """Return (start, past the end) of each header that begins at a block, up to its END card."""
     found = []
