@@ -28,7 +28,8 @@ OPTIONAL_NUMBERS = ("GAINFACT",)
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
 FULL = 2048
 MOST_FRAMES = 256  # in a group, or between groups
-LONGEST = 1e6  # frame or group [s]
+SHORTEST, LONGEST = 1e-6, 1e6  # frame or group [s]
+LARGEST_FACTOR = 1e6
 
 
 class Exposure:
@@ -183,15 +184,17 @@ class Exposure:
         axes = abs(header["FASTAXIS"]), abs(header["SLOWAXIS"])
         if sorted(axes) != [1, 2]:
             self._refuse("FASTAXIS, SLOWAXIS", f"are {axes}", "expected one of 1 and one of 2")
-        for keyword in ("NFRAMES", "TGROUP", "TFRAME"):
-            if not header[keyword] > 0:
-                self._refuse(f"{keyword}={header[keyword]}", "is not positive", "mend the header")
+        for keyword, least in {"NFRAMES": 1, **dict.fromkeys(SECONDS, SHORTEST)}.items():
+            if not header[keyword] >= least:
+                problem = "is not positive" if header[keyword] <= 0 else f"is below {least}"
+                self._refuse(f"{keyword}={header[keyword]}", problem, "mend the header")
         limits = dict.fromkeys(SECONDS, LONGEST) | dict.fromkeys(
             ("NFRAMES", "GROUPGAP", "DRPFRMS1", "FRMDIVSR", "NOUTPUTS"), MOST_FRAMES
         )
+        limits["GAINFACT"] = LARGEST_FACTOR
         for keyword, most in limits.items():
-            if (self._value(keyword) or 0) > most:
-                self._refuse(f"{keyword}={header[keyword]}", f"is above {most}", "mend the header")
+            if abs(self._value(keyword) or 0) > most:
+                self._refuse(f"{keyword}={header[keyword]}", f"is beyond {most}", "mend the header")
         if header["GROUPGAP"] < 0:
             self._refuse(f"GROUPGAP={header['GROUPGAP']}", "is negative", "mend the header")
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from onramp.errors import ReferenceFileError
+from onramp.exposure import LARGEST_FACTOR, MOST_FRAMES
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
 from onramp.reference_index import text, wrong_detector
@@ -139,13 +140,19 @@ class OpenReference:
 
     def _check_keywords(self):
         for keyword in self._kind.integers:
-            if not _is_number(self.header.get(keyword), int):
-                self._refuse("", f"{keyword}={self.header.get(keyword)}; expected an integer",
+            value, least = self.header.get(keyword), int(keyword == "NFRAMES")
+            if not _is_number(value, int):
+                self._refuse("", f"{keyword}={value}; expected an integer", "mend the header")
+            if not least <= value <= MOST_FRAMES:
+                self._refuse("", f"{keyword}={value}; expected {least} to {MOST_FRAMES}",
                              "mend the header")  # fmt: skip
         for keyword in self._kind.numbers:
             value = self.header.get(keyword)
-            if value is not None and not _is_number(value, (int, float)):
-                self._refuse("", f"{keyword}={value}; expected a number", "mend the header")
+            if value is None:
+                continue
+            if not _is_number(value, (int, float)) or not abs(value) <= LARGEST_FACTOR:
+                self._refuse("", f"{keyword}={value}; expected a number up to {LARGEST_FACTOR:.0g}",
+                             "mend the header")  # fmt: skip
 
     def _check_images(self):
         images = {}
