@@ -1,21 +1,6 @@
 """What can go wrong, in one line for the person at the terminal."""
 
-import re
-
-
-def printable(text: str) -> str:
-    """
-    Return a text in one line that does nothing to a terminal.
-
-    Parameters
-    ----------
-    text : str
-        From a file's name or header, so of any content.
-    """
-    line = re.sub(r"\s*[\r\n]\s*", " ", text)
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+from onramp.printing import printable
 
 
 class OnrampError(Exception):

@@ -57,6 +57,11 @@ class Exposure:
     def __init__(self, path):
         self.path = Path(path)
         self.name = self.path.name.removesuffix(".fits").removesuffix("_uncal")
+        if not (self.name and self.path.name.isascii() and self.path.name.isprintable()):
+            raise InputError(
+                f"{self.path}: no header can hold this file's name; use ASCII, or list the file in "
+                "a sheet under another name"
+            )
         self._file = FitsImages(self.path, InputError)
         try:
             self._check()

@@ -237,7 +237,7 @@ class ProductFile:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone, or its name is too long to be made
             self._part.unlink()
 
 

@@ -164,6 +164,10 @@ def _absent(exposure, kind, steps, search) -> None:
 
 
 def _reference(kind, path):
+    if not (path.name.isascii() and path.name.isprintable()):
+        raise ReferenceFileError(
+            f"{path}: no header can hold this file's name; rename it to one in ASCII"
+        )
     known = digest(path)
     if known.findings:
         raise ReferenceFileError(

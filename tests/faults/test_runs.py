@@ -132,7 +132,7 @@ def test_damaged_inputs_cost_only_themselves(fresh, expected):
     assert status == 1
     assert check(fresh, expected) == NAMES
     for name in DAMAGES:
-        assert f"{name}: failed: uncal/{name}_uncal.fits: " in printed
+        assert f"{name}: failed: uncal/{name}_uncal.fits" in printed
         assert not list(fresh.results.glob(f"{name}_*.fits"))
         (fresh.folder / f"uncal/{name}_uncal.fits").write_bytes(uncal)
     rerun, _ = fresh.rerun()
