@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
+from cards import card
 from conftest import workflow
-from mutations import card
 from onramp.errors import InputError, OnrampError, ReferenceFileError
 from onramp.printing import PlainFormatter
 from onramp.quicklook import draw
