@@ -133,7 +133,7 @@ class ProductFile:
         self.sums = []
         try:
             with self._explained():
-                _sweep(self.path)
+                sweep(self.path)
                 self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
                 _lock(self._file)
                 self.size = self._lay_out(extensions)
@@ -241,7 +241,7 @@ class ProductFile:
             self._part.unlink()
 
 
-def _sweep(path):
+def sweep(path):
     """Remove what processes that were killed left of a product under a name of its own."""
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(path.parent):

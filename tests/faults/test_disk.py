@@ -40,7 +40,7 @@ def test_every_write_fails_once(healthy, tmp_path, failure):
         )
         if ended.status == 0:
             break
-        refused(ended, f"{folder}/{healthy.name}_rate", "free space or choose another output_dir")
+        refused(ended, f"{folder}/{healthy.name}_", "free space or choose another output_dir")
         healthy.check(folder)
         assert not list(folder.glob(".*"))
         shutil.rmtree(folder)
