@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from onramp import compilation
+from onramp.printing import printable
 
 NOISE = (
     "Assuming unrestricted shared",
@@ -78,7 +79,7 @@ class Progress(logging.Handler):
             return f"ended without a word; see {self.results}/logs/{exposure}.log"
 
     def _print(self, line):
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 def follow(logger, settings, results):

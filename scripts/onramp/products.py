@@ -6,6 +6,7 @@ beside its final one and renamed when it is complete and synced.
 """
 
 import contextlib
+import fcntl
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -110,7 +111,7 @@ class ProductFile:
     Parameters
     ----------
     path : Path
-        Final name.
+        Final name; what killed processes left under another is removed.
     primary : fits.Header
         Values may change until `finish`, the number of cards may not.
     extensions : list of Extension or RawExtension
@@ -132,7 +133,9 @@ class ProductFile:
         self.sums = []
         try:
             with self._explained():
+                sweep(self.path)
                 self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+                _lock(self._file)
                 self.size = self._lay_out(extensions)
                 os.posix_fallocate(self._file, 0, self.size)
         except BaseException:  # even an interrupt: nobody else knows the file yet
@@ -234,8 +237,24 @@ class ProductFile:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone, or its name is too long to be made
             self._part.unlink()
+
+
+def sweep(path):
+    """Remove what processes that were killed left of a product under a name of its own."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(path.parent):
+            if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".part"):
+                with contextlib.suppress(OSError), open(entry.path, "rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(entry.path)
+
+
+def _lock(file):
+    """Tell others that a file is being written; where there are no locks they leave it alone."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync_folder(path):

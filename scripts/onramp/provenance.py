@@ -1,5 +1,6 @@
 """What products record of their making: cards of their headers, and a file beside them."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from onramp import cores, origins
 from onramp.errors import InputError, OutputError
 from onramp.parameters import Detector1Parameters
+from onramp.products import sweep
 from onramp.software import processor, software
 
 FORMAT = "onramp-provenance"
@@ -210,6 +212,7 @@ class RecordFile:
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         text = json.dumps(content, indent=1) + "\n"
         try:
+            sweep(self.path)
             with open(self._part, "w") as file:
                 file.write(text)
                 file.flush()
@@ -236,4 +239,5 @@ class RecordFile:
 
     def discard(self):
         """Remove what has been written."""
-        self._part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone, or its name is too long to be made
+            self._part.unlink()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from onramp.printing import printable
+
 # title as printed, None for what is printed beside another
 COLUMNS = {
     "exposure": "exposure",
@@ -124,7 +126,7 @@ def text(table) -> str:
     header, *rows = ("  ".join(row).rstrip() for row in zip(*aligned))
     lines = [header, "-" * max(map(len, [header, *rows]))]
     for row, reason in zip(rows, shown["reason"]):
-        lines += [row, f"    {reason}"] if reason else [row]
+        lines += [row, f"    {printable(reason)}"] if reason else [row]
     if len(shown) < len(table):
         lines.append(f"... and {len(table) - len(shown)} more that are done")
     return "\n".join(lines)
@@ -135,7 +137,7 @@ def _cell(column, row):
         return "-"
     if column == "jump_rate":
         return f"{row[column]:.3g} +- {row['jump_error']:.1g}"
-    return FORMATS.get(column, str)(row[column])
+    return printable(FORMATS.get(column, str)(row[column]))
 
 
 def _align(value, width, right):

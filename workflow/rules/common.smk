@@ -8,6 +8,7 @@ SCRIPTS = RULES.parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from onramp import configuration, origins, targets
+from onramp.completeness import drop_truncated
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
 from onramp_job import share_library
@@ -68,6 +69,9 @@ def exposures():
 
 def all_products(wildcards):
     """Return what the run is to leave behind."""
+    dryrun = workflow.output_settings.dryrun
+    for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, dryrun):
+        print(f"onramp: {line}", file=sys.stderr)
     wanted = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
     if CONFIGURATION.quicklook and "rate" in PRODUCTS:
         wanted.append(PICTURE)
