@@ -8,6 +8,7 @@ from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
+from onramp.glance import FULL
 from onramp.steps.dark_current import Readout
 from onramp.steps.refpix import Placement
 
@@ -25,7 +26,6 @@ COUNTS = (
 )
 OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR")
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
-FULL = 2048
 
 
 class Exposure:

@@ -88,11 +88,16 @@ def uncal_of(wildcards):
     return target(wildcards).uncal
 
 
+@cache
+def plain_steps(parameters):
+    """Return steps' parameters as a mapping that all jobs of the same parameters share."""
+    return parameters.model_dump(exclude=configuration.THREADS)
+
+
 def steps_of(wildcards):
     """Return the parameters of an exposure's steps, but for numbers of threads: products are the
     same for any."""
-    parameters = reference_step().parameters(target(wildcards))
-    return parameters.model_dump(exclude=configuration.THREADS)
+    return plain_steps(reference_step().parameters(target(wildcards)))
 
 
 @cache
