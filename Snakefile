@@ -6,6 +6,9 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -25,6 +28,7 @@ rule all:
     default_target: True
     input:
         all_products,
+        page,
 
 
 onstart:

@@ -162,6 +162,7 @@ def summarise(results, names, pictures=True) -> str:
         "pictures": f"{results}/quicklook/",
         "logs": f"{results}/logs/",
         "table": f"{results}/summary.tsv",
+        "page": f"{results}/report.html",
     }
     if not pictures:
         del places["pictures"]
@@ -172,7 +173,10 @@ def summarise(results, names, pictures=True) -> str:
 
 
 if __name__ == "__main__":
+    from onramp import report_page
+
     folder = Path(sys.argv[1])
     endings = "_statistics.json", "_pipecrash.txt"
     found = {path.name.removesuffix(end) for end in endings for path in folder.glob(f"*{end}")}
     print(summarise(folder, sorted(found)))
+    report_page.write(folder, sorted(found))

@@ -51,6 +51,8 @@ PRODUCTS = {
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
+PAGE = f"{RESULTS}/report.html"
+REPORTS = any(word.split("=")[0] == "--report" for word in sys.argv)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 UNPREDICTED_MB = 500
@@ -145,3 +147,19 @@ def print_summary():
     from onramp.summary import summarise
 
     print(summarise(RESULTS, list(exposures()), CONFIGURATION.quicklook))
+    write_page()
+
+
+def write_page():
+    """Write the page about the run."""
+    from onramp.report_page import write
+
+    write(RESULTS, exposures(), CONFIGURATION, exposures())
+
+
+def page(wildcards):
+    """Return the page about the run where Snakemake is to report: whatever failed, it is there."""
+    if not REPORTS:
+        return []
+    write_page()
+    return report(PAGE, category="Run", labels={"page": "all exposures"})

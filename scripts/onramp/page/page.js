@@ -98,7 +98,7 @@ function lines(row) {
 function cell(column, row) {
   const box = make("td", { class: column.kind });
   if (column.kind === "picture") {
-    if (row.picture) box.append(make("img", { src: row.picture, loading: "lazy", alt: "" }));
+    if (row.picture) box.append(make("span", {}, make("img", { src: row.picture, loading: "lazy", alt: "" })));
   } else if (column.kind === "name") {
     box.append(make("button", { type: "button" }, row.exposure));
   } else {
