@@ -58,7 +58,9 @@ DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 UNPREDICTED_MB = 500
 SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
 
-follow(logger, workflow.output_settings, RESULTS)
+PROGRESS = None
+if workflow.is_main_process:
+    PROGRESS = follow(logger, workflow.output_settings, RESULTS)
 
 
 @cache
@@ -142,6 +144,8 @@ def print_remarks():
 
 def print_summary():
     """Write and print the table of all exposures, if the run was about them."""
+    if PROGRESS:
+        PROGRESS.finish()
     if not exposures.cache_info().currsize:
         return
     from onramp.summary import summarise
