@@ -128,7 +128,7 @@ function detail(row) {
   facts.append(group("Exposure", [
     ["instrument", row.instrument], ["detector", row.detector], ["mode", row.mode],
     ["subarray", row.subarray], ["read pattern", row.readpatt],
-    ["shape", row.shape && `${row.shape[0]} integrations, ${row.shape[1]} groups, ${row.shape[2]} \u00d7 ${row.shape[3]} pixels`],
+    ["shape", row.shape && `${plural(row.shape[0], "integration")}, ${plural(row.shape[1], "group")}, ${row.shape[2]} \u00d7 ${row.shape[3]} pixels`],
     ["log", beside && row.state !== "missing" ? link(`logs/${row.exposure}.log`) : null],
     ["failure", beside && row.state === "failed" ? link(`${row.exposure}_pipecrash.txt`) : null],
   ]));
