@@ -7,11 +7,11 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance bench accuracy clean
+.PHONY: help setup run test check conformance bench bench-scale accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: $(VENV)/complete ## Install onramp and the versions in requirements.lock into .venv
 
@@ -43,6 +43,9 @@ conformance: setup ## Compare with the official pipeline (installed beside, in .
 
 bench: setup ## Time and memory beside the official pipeline's
 	$(BIN)/python benchmarks/bench.py
+
+bench-scale: setup ## Time and memory of Snakemake itself for many exposures
+	$(BIN)/python benchmarks/scale.py --bare
 
 accuracy: setup ## Measure noise, bias and jumps by simulation, and write docs/accuracy.md
 	$(BIN)/python benchmarks/accuracy.py

@@ -6,9 +6,6 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
-report: "workflow/report/workflow.rst"
-
-
 include: "workflow/rules/common.smk"
 
 
@@ -22,22 +19,11 @@ wildcard_constraints:
 include: "workflow/rules/detector1.smk"
 include: "workflow/rules/quicklook.smk"
 include: "workflow/rules/demo.smk"
+include: "workflow/rules/watching.smk"
 
 
 rule all:
     default_target: True
     input:
         all_products,
-        page,
-
-
-onstart:
-    print_remarks()
-
-
-onsuccess:
-    print_summary()
-
-
-onerror:
-    print_summary()
+        reported,

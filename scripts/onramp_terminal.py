@@ -202,8 +202,7 @@ class Progress(logging.Handler):
 
 def follow(logger, settings, results):
     """
-    Report progress: in a file, and in place of Snakemake's own lines if ``quiet: rules`` turns these
-    off.
+    Report progress: in a file, and for Snakemake's own lines if ``quiet: rules`` turns these off.
 
     Parameters
     ----------

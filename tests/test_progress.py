@@ -79,7 +79,14 @@ def test_words(standing, words):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.4, "0 s"), (89, "89 s"), (91, "2 min"), (7000, "117 min"), (7200, "2 h"), (4e5, "4.6 days")],
+    [
+        (0.4, "0 s"),
+        (89, "89 s"),
+        (91, "2 min"),
+        (7000, "117 min"),
+        (7200, "2 h"),
+        (4e5, "4.6 days"),
+    ],
 )
 def test_duration(seconds, words):
     assert progress.duration(seconds) == words

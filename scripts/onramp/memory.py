@@ -35,7 +35,9 @@ def predict_mb(uncal, cores=1, rows=None, steps=None) -> int:
     InputError
         If the file cannot be used.
     """
-    from onramp.exposure import Exposure  # brings the kernels along, which a prediction does without
+    from onramp.exposure import (
+        Exposure,
+    )  # brings the kernels along, which a prediction does without
 
     with Exposure(uncal) as exposure:
         return predict_shape_mb(exposure.shape, cores, rows, steps)

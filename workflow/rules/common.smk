@@ -51,7 +51,6 @@ PRODUCTS = {
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
-PAGE = f"{RESULTS}/report.html"
 REPORTS = any(word.split("=")[0] == "--report" for word in sys.argv)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
@@ -92,16 +91,11 @@ def uncal_of(wildcards):
     return target(wildcards).uncal
 
 
-@cache
-def plain_steps(parameters):
-    """Return steps' parameters as a mapping that all jobs of the same parameters share."""
-    return parameters.model_dump(exclude=configuration.THREADS)
-
-
 def steps_of(wildcards):
     """Return the parameters of an exposure's steps, but for numbers of threads: products are the
     same for any."""
-    return plain_steps(reference_step().parameters(target(wildcards)))
+    parameters = reference_step().parameters(target(wildcards))
+    return configuration.plain_steps(parameters)
 
 
 @cache
@@ -155,15 +149,13 @@ def print_summary():
 
 
 def write_page():
-    """Write the page about the run."""
+    """Write the page about the run, and return it for Snakemake's report."""
     from onramp.report_page import write
 
-    write(RESULTS, exposures(), CONFIGURATION, exposures())
+    page = write(RESULTS, exposures(), CONFIGURATION, exposures())
+    return report(str(page), category="Run", labels={"page": "all exposures"})
 
 
-def page(wildcards):
-    """Return the page about the run where Snakemake is to report: whatever failed, it is there."""
-    if not REPORTS:
-        return []
-    write_page()
-    return report(PAGE, category="Run", labels={"page": "all exposures"})
+def reported(wildcards):
+    """Return what Snakemake's report is to hold, if it is asked for; failures do not matter."""
+    return write_page() if REPORTS else []
