@@ -115,6 +115,8 @@ def costs(folder, uncal, count, asked) -> dict[str, Cost]:
         write_outputs(folder / "run", asked.quicklook)
         measure(snakemake("--touch", "--quiet", "all", *pictures), folder / "run")
     found["nothing to do"] = measure(snakemake("--no-hooks", *pictures), folder / "run")
+    if "Nothing to be done" not in (folder / "run/printed").read_text():
+        sys.exit(f"{folder}/run: something was to be done")
     return found
 
 

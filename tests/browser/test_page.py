@@ -62,7 +62,9 @@ def test_filter_and_states(opened, address):
     assert page.evaluate(NAMES) == ["zz_bad"]
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1400, False), (420, True)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [(1396, False), (1394, False), (1100, True), (760, False), (420, True)]
+)
 def test_nothing_is_wrong_and_nothing_is_fetched(opened, address, width, dark):
     page = opened(address, width=width, dark=dark)
     click(page, "td.name button", "exposure_3")
