@@ -200,7 +200,7 @@ class Progress(logging.Handler):
         super().close()
 
 
-def follow(logger, settings, results):
+def follow(logger, settings, results, main=True):
     """
     Report progress: in a file, and for Snakemake's own lines if ``quiet: rules`` turns these off.
 
@@ -211,13 +211,15 @@ def follow(logger, settings, results):
     settings : snakemake.settings.types.OutputSettings
     results : Path
         Folder of the products.
+    main : bool, optional
+        Whether this is the user's process, and not one that Snakemake started for a job.
 
     Returns
     -------
     Progress or None
-        To be finished at the end of the run; None for a dry run.
+        To be finished at the end of the run; None for a dry run or a job.
     """
-    if settings.dryrun:
+    if settings.dryrun or not main:
         return None
     quiet = "RULES" in {choice.name for choice in settings.quiet or ()}
     screen = Screen(sys.stderr) if quiet else None

@@ -315,3 +315,5 @@ def test_snakemake_speaks_for_itself_otherwise(tmp_path, dryrun, quiet):
     assert [handler.screen for handler in logger.handlers] == ([] if dryrun else [None])
     assert (progress is None) == dryrun
     logger.handlers.clear()
+    assert onramp_terminal.follow(logger, settings, tmp_path, main=False) is None
+    assert logger.handlers == []

@@ -7,6 +7,7 @@ RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+import onramp_report
 from onramp import configuration, origins, targets
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
@@ -51,15 +52,12 @@ PRODUCTS = {
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
-REPORTS = any(word.split("=")[0] == "--report" for word in sys.argv)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 UNPREDICTED_MB = 500
 SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
 
-PROGRESS = None
-if workflow.is_main_process:
-    PROGRESS = follow(logger, workflow.output_settings, RESULTS)
+PROGRESS = follow(logger, workflow.output_settings, RESULTS, workflow.is_main_process)
 
 
 @cache
@@ -94,8 +92,7 @@ def uncal_of(wildcards):
 def steps_of(wildcards):
     """Return the parameters of an exposure's steps, but for numbers of threads: products are the
     same for any."""
-    parameters = reference_step().parameters(target(wildcards))
-    return configuration.plain_steps(parameters)
+    return configuration.plain_steps(reference_step().parameters(target(wildcards)))
 
 
 @cache
@@ -137,25 +134,13 @@ def print_remarks():
 
 
 def print_summary():
-    """Write and print the table of all exposures, if the run was about them."""
+    """Tell what became of all exposures, if the run was about them."""
     if PROGRESS:
         PROGRESS.finish()
-    if not exposures.cache_info().currsize:
-        return
-    from onramp.summary import summarise
-
-    print(summarise(RESULTS, list(exposures()), CONFIGURATION.quicklook))
-    write_page()
-
-
-def write_page():
-    """Write the page about the run, and return it for Snakemake's report."""
-    from onramp.report_page import write
-
-    page = write(RESULTS, exposures(), CONFIGURATION, exposures())
-    return report(str(page), category="Run", labels={"page": "all exposures"})
+    if exposures.cache_info().currsize:
+        or_exit(onramp_report.conclude, CONFIGURATION, exposures())
 
 
 def reported(wildcards):
-    """Return what Snakemake's report is to hold, if it is asked for; failures do not matter."""
-    return write_page() if REPORTS else []
+    """Return what Snakemake's report is to hold, if it is asked for."""
+    return or_exit(onramp_report.reported, CONFIGURATION, exposures())
