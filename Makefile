@@ -7,7 +7,7 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance faults faults-full bench accuracy clean
+.PHONY: help setup run test check conformance faults faults-full bench bench-scale accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -49,6 +49,9 @@ faults-full: setup ## 200 kills and 29,000 damaged files: about an hour
 
 bench: setup ## Time and memory beside the official pipeline's
 	$(BIN)/python benchmarks/bench.py
+
+bench-scale: setup ## Time and memory of Snakemake itself for many exposures
+	$(BIN)/python benchmarks/scale.py --bare
 
 accuracy: setup ## Measure noise, bias and jumps by simulation, and write docs/accuracy.md
 	$(BIN)/python benchmarks/accuracy.py

@@ -19,21 +19,11 @@ wildcard_constraints:
 include: "workflow/rules/detector1.smk"
 include: "workflow/rules/quicklook.smk"
 include: "workflow/rules/demo.smk"
+include: "workflow/rules/watching.smk"
 
 
 rule all:
     default_target: True
     input:
         all_products,
-
-
-onstart:
-    print_remarks()
-
-
-onsuccess:
-    print_summary()
-
-
-onerror:
-    print_summary()
+        reported,

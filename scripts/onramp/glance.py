@@ -6,6 +6,7 @@ from typing import NamedTuple
 from onramp.errors import InputError
 
 START = 65536
+FULL = 2048  # rows and columns of a detector
 TEXT = re.compile(rb"(INSTRUME|DETECTOR)= '([^']*)'")
 AXIS = re.compile(rb"NAXIS([1-4]) *= *(\d+) ")
 EXTENSION = b"XTENSION= 'IMAGE"
@@ -31,7 +32,7 @@ def glance(uncal) -> Glance:
         If the file does not begin as an uncal file does.
     """
     try:
-        with open(uncal, "rb") as file:
+        with open(uncal, "rb", buffering=0) as file:
             primary, _, extension = file.read(START).partition(EXTENSION)
     except OSError as problem:
         raise InputError(f"{uncal}: {problem.strerror}") from problem

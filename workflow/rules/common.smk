@@ -7,6 +7,7 @@ RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+import onramp_report
 from onramp import configuration, origins, targets
 from onramp.completeness import drop_truncated
 from onramp.errors import OnrampError
@@ -57,7 +58,7 @@ DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 UNPREDICTED_MB = 500
 SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
 
-follow(logger, workflow.output_settings, RESULTS)
+PROGRESS = follow(logger, workflow.output_settings, RESULTS, workflow.is_main_process)
 
 
 @cache
@@ -95,8 +96,7 @@ def uncal_of(wildcards):
 def steps_of(wildcards):
     """Return the parameters of an exposure's steps, but for numbers of threads: products are the
     same for any."""
-    parameters = reference_step().parameters(target(wildcards))
-    return parameters.model_dump(exclude=configuration.THREADS)
+    return configuration.plain_steps(reference_step().parameters(target(wildcards)))
 
 
 @cache
@@ -138,9 +138,13 @@ def print_remarks():
 
 
 def print_summary():
-    """Write and print the table of all exposures, if the run was about them."""
-    if not exposures.cache_info().currsize:
-        return
-    from onramp.summary import summarise
+    """Tell what became of all exposures, if the run was about them."""
+    if PROGRESS:
+        PROGRESS.finish()
+    if exposures.cache_info().currsize:
+        or_exit(onramp_report.conclude, CONFIGURATION, exposures())
 
-    print(summarise(RESULTS, list(exposures()), CONFIGURATION.quicklook))
+
+def reported(wildcards):
+    """Return what Snakemake's report is to hold, if it is asked for."""
+    return or_exit(onramp_report.reported, CONFIGURATION, exposures())
