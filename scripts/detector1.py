@@ -1,6 +1,7 @@
 """Take one uncal file to all its products."""
 
 import contextlib
+import gc
 import json
 import tempfile
 from pathlib import Path
@@ -58,3 +59,4 @@ def _named(uncal, exposure):
 
 if "snakemake" in globals():
     main(snakemake)  # noqa: F821
+    gc.freeze()  # nothing is gained by searching for garbage when the process ends

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime as dt
-import gc
 import hashlib
 import json
 import logging
@@ -66,7 +65,6 @@ def job(snakemake):
         Path(crash_file).unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     logging.getLogger("onramp").info("%s: %s done in %.2f s", name, snakemake.rule, seconds)
-    gc.freeze()  # nothing is gained by searching for garbage when the process ends
 
 
 def reason(error: BaseException) -> str:

@@ -10,6 +10,7 @@ sys.path.insert(0, str(SCRIPTS))
 from onramp import configuration, targets
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
+from onramp_batches import Batches, asked_seconds
 from onramp_job import share_library
 from onramp_terminal import follow
 from snakemake.logging import logger
@@ -43,10 +44,18 @@ PRODUCTS = {
 }
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
+WANTED = [*PRODUCTS.values(), STATISTICS]
+if CONFIGURATION.quicklook and "rate" in PRODUCTS:
+    WANTED.append(PICTURE)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 UNPREDICTED_MB = 500
+DELIVERY_MB = 50
+DELIVER = SCRIPTS / "deliver.sh"
 SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
+SCHEDULED = workflow.resource_settings.nodes is not None
+BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, SCHEDULED)
+CRASH_FILE = f"{RESULTS}/{{exposure}}_pipecrash.txt"
 
 follow(logger, workflow.output_settings, RESULTS)
 
@@ -60,10 +69,7 @@ def exposures():
 
 def all_products(wildcards):
     """Return what the run is to leave behind."""
-    wanted = [*PRODUCTS.values(), STATISTICS]
-    if CONFIGURATION.quicklook and "rate" in PRODUCTS:
-        wanted.append(PICTURE)
-    return [path.format(exposure=name) for name in exposures() for path in wanted]
+    return [path.format(exposure=name) for name in exposures() for path in WANTED]
 
 
 def target(wildcards):
@@ -101,29 +107,67 @@ def references_of(wildcards):
     return reference_state().digest(exposure.uncal, exposure.parameters)
 
 
-def memory_of(wildcards, input, threads, attempt):
-    """Return a job's memory [MB], more for each attempt after a failure."""
+def predicted(exposure, threads=1):
+    """Return an exposure's memory [MB] and its samples' shape."""
     from onramp.glance import glance
     from onramp.memory import predict_shape_mb
 
+    uncal, steps = exposures()[exposure].uncal, exposures()[exposure].parameters
     around = 0 if workflow.local_exec else SCHEDULED_MB
-    steps = target(wildcards).parameters
-    used = configuration.threads_used(steps, threads)
     try:
-        predicted = predict_shape_mb(glance(input.uncal).shape, used, steps=steps)
+        shape = glance(uncal).shape
     except OnrampError:  # for the job to tell
-        predicted = UNPREDICTED_MB
-    return (predicted + around) * attempt
+        return UNPREDICTED_MB + around, (0,)
+    used = configuration.threads_used(steps, threads)
+    return predict_shape_mb(shape, used, steps=steps) + around, shape
 
 
-def print_remarks():
-    """Tell what is done about numbers of threads that are accepted but odd."""
+def memory_of(wildcards, threads, attempt):
+    """Return a job's memory [MB], more for each attempt after a failure."""
+    return predicted(target(wildcards).exposure, threads)[0] * attempt
+
+
+DETECTOR1 = {
+    "uncal": uncal_of,
+    "steps": steps_of,
+    "overrides": CONFIGURATION.references.override,
+    "references_folder": CONFIGURATION.references.folder,
+    "references": references_of,
+    "library": library_digest("detector1"),
+    "crash_file": CRASH_FILE,
+}
+BATCHES = Batches(
+    workflow,
+    RESULTS,
+    BATCH_SECONDS,
+    exposures,
+    predicted,
+    DETECTOR1,
+    [*PRODUCTS.values(), STATISTICS],
+    PICTURE if PICTURE in WANTED else None,
+)
+
+
+def batch_of(wildcards):
+    """Return what tells that the batch in which an exposure is calibrated is done."""
+    return or_exit(BATCHES.token, target(wildcards).exposure)
+
+
+def batch_of_picture(wildcards):
+    """Return what tells that the batch in which an exposure is drawn is done."""
+    return or_exit(BATCHES.token_of_picture, target(wildcards).exposure)
+
+
+def begin():
+    """Tell what is odd but accepted, and write down what the batches have to do."""
     for remark in configuration.remarks(CONFIGURATION, CORES):
         print(f"onramp: {remark}", file=sys.stderr)
+    BATCHES.write_plans()
 
 
-def print_summary():
+def end():
     """Write and print the table of all exposures, if the run was about them."""
+    BATCHES.clear()
     if not exposures.cache_info().currsize:
         return
     from onramp.summary import summarise

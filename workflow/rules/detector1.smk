@@ -14,12 +14,7 @@ rule detector1:
     resources:
         mem_mb=memory_of,
     params:
-        steps=steps_of,
-        overrides=CONFIGURATION.references.override,
-        references_folder=CONFIGURATION.references.folder,
-        references=references_of,
-        library=library_digest("detector1"),
-        crash_file=f"{RESULTS}/{{exposure}}_pipecrash.txt",
+        **DETECTOR1,
     message:
         "Calibrate {wildcards.exposure}"
     script:
