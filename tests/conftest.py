@@ -1,3 +1,3 @@
-"""The conformance suite needs the reference pipeline: it runs when its folder is named."""
+"""Suites that need more than onramp: the reference pipeline, and a Slurm; they run when named."""
 
-collect_ignore = ["conformance"]
+collect_ignore = ["conformance", "slurm"]

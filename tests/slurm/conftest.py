@@ -1,0 +1,122 @@
+"""Tiny exposures, and runs of the workflow on a Slurm cluster of two virtual nodes."""
+
+import shutil
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+import pytest
+from cluster import Cluster, obstacle, wait
+from onramp.simulate import simulate
+from workflow.conftest import Project, copy_project, environment
+
+PROFILE = "profiles/slurm"
+QUICK = "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"
+BODY = '    """Process the exposure of a rule."""\n'
+TROUBLE = f"""{BODY}
+    import os, time
+
+    name = snakemake.wildcards.exposure
+    if os.path.exists(f"heavy-{{name}}"):
+        ballast = b"x" * 10**6 * int(open(f"heavy-{{name}}").read())
+        time.sleep(4)
+    if os.path.exists(f"slow-{{name}}"):
+        seconds = float(open(f"slow-{{name}}").read())
+        os.unlink(f"slow-{{name}}")
+        time.sleep(seconds)
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """The cluster; tests are skipped where there can be none."""
+    problem = obstacle()
+    if not find_spec("snakemake_executor_plugin_slurm"):
+        problem = "not installed: snakemake-executor-plugin-slurm"
+    if problem:
+        pytest.skip(f"no Slurm: {problem}")
+    made = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory):
+    """Folder with `uncal` and `references` of twelve tiny exposures."""
+    folder = tmp_path_factory.mktemp("inputs")
+    for number in range(1, 13):
+        simulate("nirspec_bots", folder, number, nx=32, ny=16, nints=2, ngroups=5)
+    shutil.rmtree(folder / "truth")
+    return folder
+
+
+@pytest.fixture
+def project(cluster, inputs, tmp_path):
+    """A project with four exposures; files named `slow-` and `heavy-` after one make it so."""
+    return make(tmp_path, inputs, 4)
+
+
+@pytest.fixture
+def twelve(cluster, inputs, tmp_path):
+    """A project with twelve exposures."""
+    return make(tmp_path, inputs, 12)
+
+
+def make(tmp_path, inputs, count):
+    folder = tmp_path / "project"
+    shutil.copytree(inputs / "references", folder / "references")
+    (folder / "uncal").mkdir()
+    for path in sorted((inputs / "uncal").iterdir())[:count]:
+        shutil.copy2(path, folder / "uncal")
+    copy_project(folder)
+    script = folder / "scripts/detector1.py"
+    text = script.read_text()
+    assert BODY in text
+    script.write_text(text.replace(BODY, TROUBLE))
+    project = SlurmProject(folder)
+    project.configure()
+    return project
+
+
+class SlurmProject(Project):
+    """A project that runs on the cluster."""
+
+    @property
+    def names(self):
+        """The exposures in their order."""
+        found = (self.folder / "uncal").glob("*_uncal.fits")
+        return sorted(path.name.removesuffix("_uncal.fits") for path in found)
+
+    def command(self, *arguments):
+        """Return the command that runs the workflow."""
+        snakemake = [sys.executable, "-m", "snakemake", "--profile", PROFILE, "--nocolor", *QUICK]
+        return [*snakemake, "--configfile", "mine.yaml", *arguments]
+
+    def make_slow(self, name, seconds=600):
+        """Let an exposure take long, once."""
+        (self.folder / f"slow-{name}").write_text(str(seconds))
+
+    def begin(self, *arguments):
+        """Start a run; return its process."""
+        with open(self.folder / "printed", "w") as printed:
+            return subprocess.Popen(
+                self.command(*arguments), cwd=self.folder, env=environment(),
+                start_new_session=True, stdout=printed, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def printed(self):
+        """Return what a run that was started has printed."""
+        return (self.folder / "printed").read_text()
+
+    def end(self, run, seconds=180):
+        """Wait for the end of a run; return its exit status and what it printed."""
+        return run.wait(seconds), self.printed()
+
+    def wait_for(self, name):
+        """Wait until a slow exposure is being worked on."""
+        wait(lambda: not (self.folder / f"slow-{name}").exists(), f"work on {name}", 90)
+        return time.time_ns()
