@@ -7,11 +7,11 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance bench accuracy clean
+.PHONY: help setup run test check conformance slurm-test bench accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: $(VENV)/complete ## Install onramp and the versions in requirements.lock into .venv
 
@@ -39,6 +39,10 @@ check: setup ## Look for faults of style, in the workflow, and in generated file
 
 conformance: setup ## Compare with the official pipeline (installed beside, in .venv-jwst)
 	$(BIN)/python -m pytest tests/conformance
+
+slurm-test: setup ## Run the workflow on a Slurm of two virtual nodes, started for that (root, Debian)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-slurm.lock
+	$(BIN)/python -m pytest tests/slurm
 
 bench: setup ## Time and memory beside the official pipeline's
 	$(BIN)/python benchmarks/bench.py

@@ -8,15 +8,18 @@ from functools import cached_property
 from pathlib import Path
 
 from onramp.batches import SECONDS, compose, longest, predict_seconds, time_limit
-from onramp.errors import ParameterError
+from onramp.configuration import threads_used
+from onramp.errors import OnrampError, ParameterError
 from onramp_job import write
 from snakemake.io import IOFile
 from snakemake.iocontainers import Wildcards
 
 FOLDER = ".batches"
 STAGED = "staged"
-BASE_MB = 500  # the least that holds the two snakemakes around a scheduled job
+PICTURE = ".png"
 PICTURE_MB = 700
+SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
+UNPREDICTED_MB = 500
 
 
 def asked_seconds(configuration, scheduled):
@@ -57,22 +60,32 @@ class Batches:
         Predicted time to which batches are filled [s].
     exposures : callable
         Returns the run's exposures by name.
-    predict : callable
-        Returns an exposure's predicted memory [MB] and its samples' shape.
     params : dict
         The parameters of an exposure's job, or functions of its wildcards that return them.
-    products, picture : list of str, str or None
-        Patterns of what is made of an exposure.
+    wanted : list of str
+        Patterns of what is made of an exposure; a picture among them is drawn in the same job.
     """
 
-    def __init__(
-        self, workflow, results, seconds, exposures, predict, params, products, picture
-    ):  # fmt: skip
+    def __init__(self, workflow, results, seconds, exposures, params, wanted):
         self.workflow, self.seconds = workflow, seconds
         self.folder = Path(results) / FOLDER
-        self.exposures, self.predict, self.params = exposures, predict, params
-        self.products, self.picture = products, picture
+        self.exposures, self.params = exposures, params
+        self.products = [pattern for pattern in wanted if not pattern.endswith(PICTURE)]
+        self.picture = next((pattern for pattern in wanted if pattern.endswith(PICTURE)), None)
         self.run = time.strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}"
+
+    def predicted(self, target, threads=1):
+        """Return the memory of an exposure's job [MB] and its samples' shape."""
+        from onramp.glance import glance
+        from onramp.memory import predict_shape_mb
+
+        around = SCHEDULED_MB if self.scheduled else 0
+        try:
+            shape = glance(target.uncal).shape
+        except OnrampError:  # for the job to tell
+            return UNPREDICTED_MB + around, (0,)
+        used = threads_used(target.parameters, threads)
+        return predict_shape_mb(shape, used, steps=target.parameters) + around, shape
 
     @property
     def scheduled(self):
@@ -147,9 +160,9 @@ class Batches:
 
     def _predicted(self, kind, number):
         costs, members = self._costs, self._members[kind][number]
-        memory = BASE_MB if kind == "draw" else max(self._memory[name] for name in members)
+        memory = 0 if kind == "draw" else max(self._memory[name] for name in members)
         if self.picture:
-            memory = max(memory, PICTURE_MB)
+            memory = max(memory, PICTURE_MB + (SCHEDULED_MB if self.scheduled else 0))
         return {"mem_mb": memory, "minutes": time_limit(sum(costs[name] for name in members))}
 
     @cached_property
@@ -203,9 +216,7 @@ class Batches:
         """Tell whether Snakemake has it on record that products were made with other parameters."""
         if "PARAMS" not in self._triggers:
             return False
-        recorded = self.workflow.persistence.params(
-            IOFile(self.products[0].format(exposure=name))
-        )
+        recorded = self.workflow.persistence.params(IOFile(self.products[0].format(exposure=name)))
         return recorded is not None and set(recorded) != self._recordable(name)
 
     def _recordable(self, name):
@@ -227,7 +238,7 @@ class Batches:
     def _predictions(self):
         found = {}
         for name, target in self.exposures().items():
-            memory, shape = self.predict(name)
+            memory, shape = self.predicted(target)
             seconds = predict_seconds(shape, target.parameters, bool(self.picture))
             found[name] = memory, seconds
         return found

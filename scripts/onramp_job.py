@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import gc
 import hashlib
 import json
 import logging
@@ -65,6 +66,11 @@ def job(snakemake):
         Path(crash_file).unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     logging.getLogger("onramp").info("%s: %s done in %.2f s", name, snakemake.rule, seconds)
+
+
+def end_process():
+    """Leave a script quickly: nothing is gained by searching for garbage when the process ends."""
+    gc.freeze()
 
 
 def reason(error: BaseException) -> str:

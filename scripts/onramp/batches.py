@@ -15,7 +15,7 @@ SAMPLE = 2.5e-8
 COSTLY_SAMPLE = 1e-7  # more for LIKELY, showers, optional results
 PICTURE = 1.0
 
-START = 60.0  # with kernels to compile first
+START = 300.0  # with kernels to compile first, on a slow node
 SLOWNESS = 4.0  # of the slowest node, on a busy file system, against the prediction
 
 

@@ -61,8 +61,8 @@ class Configuration(_Model):
     batch_seconds: float | None = Field(
         None,
         ge=0,
-        description="Put exposures of so many predicted seconds [s] into one job; 0: each has its "
-        "own; null: 300 where a scheduler starts the jobs, else 0.",
+        description="Exposures of so many predicted seconds [s] share a job; 0: none does; "
+        "null: 300 where a scheduler starts the jobs, else 0.",
     )
     references: References = References()
     steps: Detector1Parameters = Detector1Parameters()

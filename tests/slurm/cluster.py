@@ -140,11 +140,6 @@ class Cluster:
         lines = run("sinfo", "--noheader", "--Node", "--format=%N %T").stdout.split("\n")
         return dict(line.split() for line in lines if line)
 
-    def jobs(self):
-        """Return id, state and node of each job that waits or runs."""
-        found = run("squeue", "--noheader", "--format=%i %T %N", "--states=PD,R").stdout
-        return [[*line.split(), ""][:3] for line in found.splitlines()]
-
     def stop(self):
         """Stop what was started, by the pid files that it wrote."""
         for pid, command in processes():
@@ -158,6 +153,12 @@ class Cluster:
             kill(MUNGE_SOCKET.parent / "munged.pid", signal.SIGTERM)
         for path in (CONFIGURATION, CONTROL_GROUPS):
             path.unlink(missing_ok=True)
+
+
+def jobs():
+    """Return id, state and node of each job that waits or runs."""
+    found = run("squeue", "--noheader", "--format=%i %T %N", "--states=PD,R").stdout
+    return [[*line.split(), ""][:3] for line in found.splitlines()]
 
 
 def run(*command):

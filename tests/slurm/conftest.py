@@ -7,11 +7,10 @@ import time
 from importlib.util import find_spec
 
 import pytest
-from cluster import Cluster, obstacle, wait
+from cluster import Cluster, jobs, obstacle, run, wait
 from onramp.simulate import simulate
 from workflow.conftest import Project, copy_project, environment
 
-PROFILE = "profiles/slurm"
 QUICK = "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"
 BODY = '    """Process the exposure of a rule."""\n'
 TROUBLE = f"""{BODY}
@@ -54,36 +53,52 @@ def inputs(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def project(cluster, inputs, tmp_path):
-    """A project with four exposures; files named `slow-` and `heavy-` after one make it so."""
-    return make(tmp_path, inputs, 4)
-
-
-@pytest.fixture
-def twelve(cluster, inputs, tmp_path):
-    """A project with twelve exposures."""
-    return make(tmp_path, inputs, 12)
-
-
-def make(tmp_path, inputs, count):
-    folder = tmp_path / "project"
-    shutil.copytree(inputs / "references", folder / "references")
-    (folder / "uncal").mkdir()
-    for path in sorted((inputs / "uncal").iterdir())[:count]:
-        shutil.copy2(path, folder / "uncal")
+@pytest.fixture(scope="session")
+def workflow(tmp_path_factory):
+    """Folder of the workflow, in which exposures can be made slow and heavy."""
+    folder = tmp_path_factory.mktemp("workflow")
     copy_project(folder)
     script = folder / "scripts/detector1.py"
     text = script.read_text()
     assert BODY in text
     script.write_text(text.replace(BODY, TROUBLE))
-    project = SlurmProject(folder)
+    return folder
+
+
+@pytest.fixture
+def project(cluster, inputs, workflow, tmp_path):
+    """Four exposures; files named `slow-` and `heavy-` after one make it so."""
+    made = make(tmp_path / "project", inputs, workflow, 4)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def twelve(cluster, inputs, workflow, tmp_path):
+    """Twelve exposures."""
+    made = make(tmp_path / "project", inputs, workflow, 12)
+    yield made
+    made.stop()
+
+
+def make(folder, inputs, workflow, count):
+    shutil.copytree(inputs / "references", folder / "references")
+    (folder / "uncal").mkdir()
+    for path in sorted((inputs / "uncal").iterdir())[:count]:
+        shutil.copy2(path, folder / "uncal")
+    (folder / "config").symlink_to(workflow / "config")
+    project = SlurmProject(folder, workflow)
     project.configure()
     return project
 
 
 class SlurmProject(Project):
-    """A project that runs on the cluster."""
+    """A folder in which the workflow runs on the cluster."""
+
+    def __init__(self, folder, workflow):
+        super().__init__(folder)
+        self.workflow = workflow
+        self.begun = None
 
     @property
     def names(self):
@@ -93,8 +108,11 @@ class SlurmProject(Project):
 
     def command(self, *arguments):
         """Return the command that runs the workflow."""
-        snakemake = [sys.executable, "-m", "snakemake", "--profile", PROFILE, "--nocolor", *QUICK]
-        return [*snakemake, "--configfile", "mine.yaml", *arguments]
+        snakemake = [sys.executable, "-m", "snakemake", "--snakefile", self.workflow / "Snakefile"]
+        profile = ["--profile", self.workflow / "profiles/slurm", *QUICK]
+        here = "--cores" in arguments
+        command = [*snakemake, "--configfile", "mine.yaml", *([] if here else profile), "--nocolor"]
+        return [*map(str, command), *arguments]
 
     def make_slow(self, name, seconds=600):
         """Let an exposure take long, once."""
@@ -103,18 +121,27 @@ class SlurmProject(Project):
     def begin(self, *arguments):
         """Start a run; return its process."""
         with open(self.folder / "printed", "w") as printed:
-            return subprocess.Popen(
+            self.begun = subprocess.Popen(
                 self.command(*arguments), cwd=self.folder, env=environment(),
                 start_new_session=True, stdout=printed, stderr=subprocess.STDOUT,
             )  # fmt: skip
+        return self.begun
 
     def printed(self):
         """Return what a run that was started has printed."""
         return (self.folder / "printed").read_text()
 
-    def end(self, run, seconds=180):
+    def end(self, run, seconds=120):
         """Wait for the end of a run; return its exit status and what it printed."""
         return run.wait(seconds), self.printed()
+
+    def stop(self):
+        """End what a test that failed has left running."""
+        if self.begun and self.begun.poll() is None:
+            self.begun.kill()
+            self.begun.wait()
+            for job, _, _ in jobs():
+                run("scancel", job)
 
     def wait_for(self, name):
         """Wait until a slow exposure is being worked on."""

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from astropy.io import fits
 from astropy.io.fits import FITSDiff
-from cluster import run, wait
-from workflow.conftest import Project
+from cluster import jobs, run, wait
 
+PLACES = "results", "local"
 DIFFERENT = "DATE", "CHECKSUM", "DATASUM"
 SUBMITTED = "has been submitted with SLURM jobid"
 
@@ -33,7 +33,7 @@ def test_one_of_twelve_is_corrupt(twelve):
     uncal.write_bytes(whole[: len(whole) // 2])
     status, printed = twelve.run()
     assert status == 1, printed
-    assert printed.count(SUBMITTED) == 1
+    assert printed.count(SUBMITTED) == 1, "all in one job"
     assert sorted([*twelve.when(), bad]) == twelve.names
     assert not list(twelve.results.glob(f"{bad}_*.fits"))
     assert "truncated or damaged" in (twelve.results / f"{bad}_pipecrash.txt").read_text()
@@ -46,14 +46,12 @@ def test_one_of_twelve_is_corrupt(twelve):
     assert anew == {bad}
     assert_complete(twelve, 0, printed)
 
-    local = Project(twelve.folder)
-    local.results = twelve.folder / "local"
-    local.configure(output_dir="local")
-    status, printed = local.run()
+    twelve.configure(output_dir="local")
+    status, printed = twelve.run("--cores", "2")
     assert status == 0, printed
     for name in twelve.names:
         for suffix in ("rate", "rateints"):
-            pair = [p.results / f"{name}_{suffix}.fits" for p in (twelve, local)]
+            pair = [twelve.folder / place / f"{name}_{suffix}.fits" for place in PLACES]
             difference = FITSDiff(*pair, ignore_keywords=DIFFERENT)
             assert difference.identical, difference.report()
 
@@ -75,12 +73,12 @@ def test_memory_that_never_suffices_costs_one_exposure(project):
     assert printed.count(SUBMITTED) == 3
 
 
-def test_cancelled_job_is_run_again(project, cluster):
+def test_cancelled_job_is_run_again(project):
     slow = project.names[2]
     project.make_slow(slow)
     begun = project.begin()
     when = project.wait_for(slow)
-    for job, _, _ in cluster.jobs():
+    for job, _, _ in jobs():
         run("scancel", job)
     assert_complete(project, *project.end(begun))
     assert done_before(project, when) == set(project.names[:2])
@@ -119,7 +117,7 @@ def test_dead_node(project, cluster):
     project.make_slow(slow)
     begun = project.begin()
     when = project.wait_for(slow)
-    (_, _, node), = cluster.jobs()  # fmt: skip
+    (_, _, node), = jobs()  # fmt: skip
     cluster.kill_node(node)
     try:
         assert_complete(project, *project.end(begun))
@@ -129,7 +127,7 @@ def test_dead_node(project, cluster):
         wait(lambda: cluster.states()[node] == "idle", "idle node")
 
 
-def test_interrupted_run_goes_on_where_it_was(project, cluster):
+def test_interrupted_run_goes_on_where_it_was(project):
     slow = project.names[2]
     project.make_slow(slow)
     begun = project.begin()
@@ -137,20 +135,20 @@ def test_interrupted_run_goes_on_where_it_was(project, cluster):
     begun.send_signal(signal.SIGINT)
     status, printed = project.end(begun)
     assert status != 0, printed
-    wait(lambda: not cluster.jobs(), "end of all jobs", 30)
+    wait(lambda: not jobs(), "end of all jobs", 30)
     assert_complete(project, *project.run())
     assert done_before(project, when) == set(project.names[:2])
 
 
-def test_killed_run_goes_on_where_it_was(project, cluster):
+def test_killed_run_goes_on_where_it_was(project):
     slow = project.names[2]
     project.make_slow(slow, 5)
     begun = project.begin()
     project.wait_for(slow)
     os.killpg(begun.pid, signal.SIGKILL)
     begun.wait()
-    assert cluster.jobs(), "the job goes on"
-    wait(lambda: not cluster.jobs(), "end of all jobs", 60)
+    assert jobs(), "the job goes on"
+    wait(lambda: not jobs(), "end of all jobs", 60)
     when = time.time_ns()
     assert not project.when(), "nothing has been delivered"
     status, printed = project.run("--unlock")

@@ -11,6 +11,7 @@ from onramp import configuration, targets
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
 from onramp_batches import Batches, asked_seconds
+from onramp_cluster import check_cluster
 from onramp_job import share_library
 from onramp_terminal import follow
 from snakemake.logging import logger
@@ -49,10 +50,7 @@ if CONFIGURATION.quicklook and "rate" in PRODUCTS:
     WANTED.append(PICTURE)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
-UNPREDICTED_MB = 500
-DELIVERY_MB = 50
-DELIVER = SCRIPTS / "deliver.sh"
-SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
+DELIVER, DELIVERY_MB = SCRIPTS / "deliver.sh", 50
 SCHEDULED = workflow.resource_settings.nodes is not None
 BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, SCHEDULED)
 CRASH_FILE = f"{RESULTS}/{{exposure}}_pipecrash.txt"
@@ -107,24 +105,9 @@ def references_of(wildcards):
     return reference_state().digest(exposure.uncal, exposure.parameters)
 
 
-def predicted(exposure, threads=1):
-    """Return an exposure's memory [MB] and its samples' shape."""
-    from onramp.glance import glance
-    from onramp.memory import predict_shape_mb
-
-    uncal, steps = exposures()[exposure].uncal, exposures()[exposure].parameters
-    around = 0 if workflow.local_exec else SCHEDULED_MB
-    try:
-        shape = glance(uncal).shape
-    except OnrampError:  # for the job to tell
-        return UNPREDICTED_MB + around, (0,)
-    used = configuration.threads_used(steps, threads)
-    return predict_shape_mb(shape, used, steps=steps) + around, shape
-
-
 def memory_of(wildcards, threads, attempt):
     """Return a job's memory [MB], more for each attempt after a failure."""
-    return predicted(target(wildcards).exposure, threads)[0] * attempt
+    return BATCHES.predicted(target(wildcards), threads)[0] * attempt
 
 
 DETECTOR1 = {
@@ -136,16 +119,7 @@ DETECTOR1 = {
     "library": library_digest("detector1"),
     "crash_file": CRASH_FILE,
 }
-BATCHES = Batches(
-    workflow,
-    RESULTS,
-    BATCH_SECONDS,
-    exposures,
-    predicted,
-    DETECTOR1,
-    [*PRODUCTS.values(), STATISTICS],
-    PICTURE if PICTURE in WANTED else None,
-)
+BATCHES = Batches(workflow, RESULTS, BATCH_SECONDS, exposures, DETECTOR1, WANTED)
 
 
 def batch_of(wildcards):
@@ -159,9 +133,10 @@ def batch_of_picture(wildcards):
 
 
 def begin():
-    """Tell what is odd but accepted, and write down what the batches have to do."""
+    """Tell what is odd or cannot work, and write down what the batches have to do."""
     for remark in configuration.remarks(CONFIGURATION, CORES):
         print(f"onramp: {remark}", file=sys.stderr)
+    or_exit(check_cluster, workflow, CONFIGURATION)
     BATCHES.write_plans()
 
 
