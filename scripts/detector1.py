@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from onramp.errors import OnrampError
-from onramp_job import end_process, job, write
+from onramp_job import job, write
 
 
 def main(snakemake):
@@ -43,7 +43,7 @@ def _with_threads(snakemake):
 
 @contextlib.contextmanager
 def _named(uncal, exposure):
-    """Lend a file the name of its exposure: products are named after their file."""
+    """Lend a file the name that a sheet gives its exposure: products are named after their file."""
     if Path(uncal).name == f"{exposure}_uncal.fits":
         yield uncal
         return
@@ -58,4 +58,3 @@ def _named(uncal, exposure):
 
 if "snakemake" in globals():
     main(snakemake)  # noqa: F821
-    end_process()

@@ -115,8 +115,11 @@ class Batches:
 
     def write_plans(self):
         """Write what each batch has to do, once Snakemake has found out what is to be run."""
-        jobs = list(self.workflow.dag.needrun_jobs())
+        for old in self.folder.glob("*"):  # of runs that were killed
+            if old != self.staged:
+                shutil.rmtree(old, ignore_errors=True)
         entries = {}
+        jobs = self.workflow.dag.needrun_jobs()
         for job in sorted(jobs, key=lambda job: (job.rule.name, str(job.wildcards))):
             token = job.input.get("batch")
             if token:

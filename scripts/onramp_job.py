@@ -66,11 +66,7 @@ def job(snakemake):
         Path(crash_file).unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     logging.getLogger("onramp").info("%s: %s done in %.2f s", name, snakemake.rule, seconds)
-
-
-def end_process():
-    """Leave a script quickly: nothing is gained by searching for garbage when the process ends."""
-    gc.freeze()
+    gc.freeze()  # nothing is gained by searching for garbage when the process ends
 
 
 def reason(error: BaseException) -> str:

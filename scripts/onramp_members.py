@@ -8,6 +8,7 @@ process (out of memory, a crash of the interpreter) does not take the batch with
 
 import contextlib
 import copy
+import gc
 import importlib
 import json
 import logging
@@ -231,6 +232,7 @@ def _perform_all(members):
         if not member.is_settled:
             _forget_peak()
             member.perform()
+            gc.unfreeze()  # a job takes itself for its process's last
 
 
 def _forget_peak():
