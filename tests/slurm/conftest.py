@@ -1,6 +1,7 @@
 """Tiny exposures, and runs of the workflow on a Slurm cluster of two virtual nodes."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,9 @@ def cluster(tmp_path_factory):
         problem = "not installed: snakemake-executor-plugin-slurm"
     if problem:
         pytest.skip(f"no Slurm: {problem}")
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM")
+    )  # not without stopping it
     made = Cluster(tmp_path_factory.mktemp("cluster"))
     try:
         made.start()
@@ -131,7 +135,7 @@ class SlurmProject(Project):
         """Return what a run that was started has printed."""
         return (self.folder / "printed").read_text()
 
-    def end(self, run, seconds=120):
+    def end(self, run, seconds=300):
         """Wait for the end of a run; return its exit status and what it printed."""
         return run.wait(seconds), self.printed()
 
@@ -145,5 +149,5 @@ class SlurmProject(Project):
 
     def wait_for(self, name):
         """Wait until a slow exposure is being worked on."""
-        wait(lambda: not (self.folder / f"slow-{name}").exists(), f"work on {name}", 90)
+        wait(lambda: not (self.folder / f"slow-{name}").exists(), f"work on {name}", 200)
         return time.time_ns()
