@@ -7,7 +7,7 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance faults faults-full bench bench-scale accuracy clean
+.PHONY: help setup run test check conformance faults faults-full slurm-test bench bench-scale accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -46,6 +46,10 @@ faults: setup ## Kill runs, fill disks, damage files: some of what faults-full d
 
 faults-full: setup ## 200 kills and 29,000 damaged files: about an hour
 	FAULTS=full $(BIN)/python -m pytest tests/faults -s
+
+slurm-test: setup ## Run the workflow on a Slurm of two virtual nodes, started for that (root, Debian)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-slurm.lock
+	$(BIN)/python -m pytest tests/slurm
 
 bench: setup ## Time and memory beside the official pipeline's
 	$(BIN)/python benchmarks/bench.py

@@ -16,8 +16,7 @@ wildcard_constraints:
     exposure=EXPOSURE_NAME,
 
 
-include: "workflow/rules/detector1.smk"
-include: "workflow/rules/quicklook.smk"
+include: "workflow/rules/exposures.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/watching.smk"
 

@@ -1,3 +1,3 @@
-"""The conformance suite needs the reference pipeline, that of faults time: named, they run."""
+"""Suites that need time, the reference pipeline or a Slurm: they run when named."""
 
-collect_ignore = ["conformance", "faults"]
+collect_ignore = ["conformance", "faults", "slurm"]

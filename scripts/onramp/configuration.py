@@ -64,6 +64,12 @@ class Configuration(_Model):
         False, description="Write the calibrated ramp, `<exposure>_ramp.fits`, as well."
     )
     quicklook: bool = Field(True, description="Draw a picture of each exposure's products.")
+    batch_seconds: float | None = Field(
+        None,
+        ge=0,
+        description="Exposures of so many predicted seconds [s] share a job; 0: none does; "
+        "null: 300 where a scheduler starts the jobs, else 0.",
+    )
     references: References = References()
     steps: Detector1Parameters = Detector1Parameters()
 

@@ -12,6 +12,8 @@ from onramp import configuration, origins, targets
 from onramp.completeness import drop_truncated
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
+from onramp_batches import Batches, asked_seconds
+from onramp_cluster import check_cluster
 from onramp_job import share_library
 from onramp_terminal import follow
 from snakemake.logging import logger
@@ -53,10 +55,15 @@ PRODUCTS = {
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
+WANTED = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
+if CONFIGURATION.quicklook and "rate" in PRODUCTS:
+    WANTED.append(PICTURE)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
-UNPREDICTED_MB = 500
-SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
+DELIVER, DELIVERY_MB = SCRIPTS / "deliver.sh", 50
+SCHEDULED = workflow.resource_settings.nodes is not None
+BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, SCHEDULED)
+CRASH_FILE = f"{RESULTS}/{{exposure}}_pipecrash.txt"
 
 PROGRESS = follow(logger, workflow.output_settings, RESULTS, workflow.is_main_process)
 
@@ -73,10 +80,7 @@ def all_products(wildcards):
     dryrun = workflow.output_settings.dryrun
     for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, dryrun):
         print(f"onramp: {line}", file=sys.stderr)
-    wanted = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
-    if CONFIGURATION.quicklook and "rate" in PRODUCTS:
-        wanted.append(PICTURE)
-    return [path.format(exposure=name) for name in exposures() for path in wanted]
+    return [path.format(exposure=name) for name in exposures() for path in WANTED]
 
 
 def target(wildcards):
@@ -111,34 +115,53 @@ def reference_step():
     return or_exit(step.ReferenceStep, CONFIGURATION, mode)
 
 
+def parameters_of(exposure):
+    """Return the parameters of an exposure's steps, with what parameter references say."""
+    return reference_step().parameters(exposure)
+
+
 def manifest_of(wildcards):
     """Return the file that lists an exposure's references."""
     return reference_step().manifest(target(wildcards))
 
 
-def memory_of(wildcards, input, threads, attempt):
+def memory_of(wildcards, threads, attempt):
     """Return a job's memory [MB], more for each attempt after a failure."""
-    from onramp.glance import glance
-    from onramp.memory import predict_shape_mb
-
-    around = 0 if workflow.local_exec else SCHEDULED_MB
-    steps = reference_step().parameters(target(wildcards))
-    used = configuration.threads_used(steps, threads)
-    try:
-        predicted = predict_shape_mb(glance(input.uncal).shape, used, steps=steps)
-    except OnrampError:  # for the job to tell
-        predicted = UNPREDICTED_MB
-    return (predicted + around) * attempt
+    return BATCHES.predicted(target(wildcards), threads)[0] * attempt
 
 
-def print_remarks():
-    """Tell what is done about numbers of threads that are accepted but odd."""
+DETECTOR1 = {
+    "uncal": uncal_of,
+    "steps": steps_of,
+    "library": library_digest("detector1"),
+    "crash_file": CRASH_FILE,
+}
+BATCHES = Batches(
+    workflow, RESULTS, BATCH_SECONDS, exposures, parameters_of, DETECTOR1, WANTED
+)
+
+
+def batch_of(wildcards):
+    """Return what tells that the batch in which an exposure is calibrated is done."""
+    return or_exit(BATCHES.token, target(wildcards).exposure)
+
+
+def batch_of_picture(wildcards):
+    """Return what tells that the batch in which an exposure is drawn is done."""
+    return or_exit(BATCHES.token_of_picture, target(wildcards).exposure)
+
+
+def begin():
+    """Tell what is odd or cannot work, and write down what the batches have to do."""
     for remark in configuration.remarks(CONFIGURATION, CORES):
         print(f"onramp: {remark}", file=sys.stderr)
+    or_exit(check_cluster, workflow, CONFIGURATION)
+    BATCHES.write_plans()
 
 
-def print_summary():
-    """Tell what became of all exposures, if the run was about them."""
+def end():
+    """Write and print the table of all exposures, and their page, if the run was about them."""
+    BATCHES.clear()
     if PROGRESS:
         PROGRESS.finish()
     if exposures.cache_info().currsize:

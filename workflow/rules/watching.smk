@@ -2,12 +2,12 @@ report: "../report/workflow.rst"
 
 
 onstart:
-    print_remarks()
+    begin()
 
 
 onsuccess:
-    print_summary()
+    end()
 
 
 onerror:
-    print_summary()
+    end()
