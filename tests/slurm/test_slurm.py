@@ -36,8 +36,8 @@ def test_one_of_twelve_is_corrupt(twelve):
     assert printed.count(SUBMITTED) == 1, "all in one job"
     assert sorted([*twelve.when(), bad]) == twelve.names
     assert not list(twelve.results.glob(f"{bad}_*.fits"))
-    assert "truncated or damaged" in (twelve.results / f"{bad}_pipecrash.txt").read_text()
-    assert f"{bad}: failed: uncal/{bad}_uncal.fits: " in printed
+    assert "truncated at" in (twelve.results / f"{bad}_pipecrash.txt").read_text()
+    assert f"{bad}: failed: uncal/{bad}_uncal.fits[SCI]: truncated" in printed
     table = pd.read_csv(twelve.results / "summary.tsv", sep="\t")
     assert list(table["state"]) == ["failed"] + ["done"] * 11
 

@@ -64,7 +64,7 @@ def test_bad_exposure_costs_only_itself(batched):
     status, printed = batched.run()
     assert status == 1
     assert set(batched.when()) == {NIRSPEC}
-    assert f"{NIRCAM}: failed: uncal/{NIRCAM}_uncal.fits: truncated" in printed
+    assert f"{NIRCAM}: failed: uncal/{NIRCAM}_uncal.fits[SCI]: truncated" in printed
     assert "1 failed, 1 done" in printed
     crash = (batched.results / f"{NIRCAM}_pipecrash.txt").read_text()
     assert crash.rstrip().splitlines()[-1].startswith("onramp.errors.InputError: ")
