@@ -129,13 +129,13 @@ class ProductFile:
         self._extensions = {}
         self._headers = []
         self._band_sums = {}
-        self._file = None
+        self._file = self._lock = None
         self.sums = []
         try:
             with self._explained():
                 sweep(self.path)
-                self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-                _lock(self._file)
+                self._lock = open_part(self._part)
+                self._file = os.dup(self._lock)
                 self.size = self._lay_out(extensions)
                 os.posix_fallocate(self._file, 0, self.size)
         except BaseException:  # even an interrupt: nobody else knows the file yet
@@ -231,14 +231,19 @@ class ProductFile:
         except BaseException:
             self.discard()
             raise
+        self._release()
 
     def discard(self):
         """Remove what has been written; to be called once no thread writes any more."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
         with contextlib.suppress(OSError):  # gone, or its name is too long to be made
             self._part.unlink()
+        self._release()
+
+    def _release(self):
+        for file in (self._file, self._lock):
+            if file is not None:
+                os.close(file)
+        self._file = self._lock = None
 
 
 def sweep(path):
@@ -248,13 +253,25 @@ def sweep(path):
             if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".part"):
                 with contextlib.suppress(OSError), open(entry.path, "rb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    os.unlink(entry.path)
+                    if os.path.samestat(os.fstat(file.fileno()), os.stat(entry.path)):
+                        os.unlink(entry.path)
 
 
-def _lock(file):
-    """Tell others that a file is being written; where there are no locks they leave it alone."""
-    with contextlib.suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def open_part(path) -> int:
+    """
+    Make a file to write, locked until its descriptor and all copies of it are closed.
+
+    While it is locked, `sweep` in another process leaves it alone; where there are no locks it does
+    so anyway.
+    """
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                return file
+        os.close(file)  # swept up before it was locked
 
 
 def _sync_folder(path):

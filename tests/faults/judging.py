@@ -167,8 +167,10 @@ def rewrite(path, new):
                 if isinstance(hdu, fits.ImageHDU):
                     values = hdu.data
                     hdus.append(fits.ImageHDU(values, _understood(hdu.header), name=hdu.name))
-                elif hdu.name in ("ASDF", "DQ_DEF"):
+                elif hdu.name == "DQ_DEF":
                     hdus.append(fits.BinTableHDU.from_columns(hdu.columns, name=hdu.name))
+                elif hdu.name == "ASDF":  # it must be there, and nothing in it is read
+                    hdus.append(fits.BinTableHDU(name="ASDF"))
         fits.HDUList(hdus).writeto(new, output_verify="silentfix")
 
 

@@ -25,8 +25,8 @@ EVIL = (
 CONTROLS = ("\x1b[31mred", "a\rb", "bell\x07", "\x9b31m", "\u202eleft", "back\x08")
 ROOT = Path(__file__).resolve().parents[2]
 UNSAFE = re.compile(
-    r"(?<![\w.])eval\(|(?<![\w.])exec\(|pickle|marshal|shelve|yaml\.(unsafe_|full_)?load\(|"
-    r"allow_pickle=True|os\.system|shell=True|literal_eval|__import__"
+    r"(?<![\w.])eval\(|(?<![\w.])exec\(|pickle|marshal|shelve|yaml\.(unsafe_|full_)load|"
+    r"yaml\.load\((?!.*SafeLoader)|allow_pickle=True|os\.system|shell=True|literal_eval|__import__"
 )
 NUMBA_CACHE = "kernel_cache.py"
 
