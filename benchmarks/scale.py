@@ -1,6 +1,7 @@
 """What Snakemake itself costs for many exposures: CPU time and memory for 10 to 10,000 and more."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import subprocess
@@ -84,14 +85,21 @@ def make_project(folder, uncal, count, bare=False):
 
 def write_outputs(folder, pictures):
     """Write what the jobs would have written, for a run that has nothing to do."""
+    from onramp import targets
+    from onramp.configuration import Configuration
+    from onramp.reference_step import WRITE, ReferenceStep
+
     results = folder / "results"
     (results / "quicklook").mkdir(parents=True)
-    for uncal in (folder / "uncal").iterdir():
-        name = uncal.name.removesuffix("_uncal.fits")
-        for ending in ("_rate.fits", "_rateints.fits", "_statistics.json"):
-            (results / f"{name}{ending}").write_text("{}")
-        if pictures:
-            (results / f"quicklook/{name}.png").write_text("")
+    with contextlib.chdir(folder):
+        configuration = Configuration()
+        step = ReferenceStep(configuration, WRITE)
+        for name, target in targets.find(configuration).items():
+            step.manifest(target)
+            for ending in ("_rate.fits", "_rateints.fits", "_statistics.json", "_provenance.json"):
+                (results / f"{name}{ending}").write_text("{}")
+            if pictures:
+                (results / f"quicklook/{name}.png").write_text("")
 
 
 def snakemake(*arguments):
@@ -99,25 +107,24 @@ def snakemake(*arguments):
     return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
 
 
-def costs(folder, uncal, count, asked) -> dict[str, Cost]:
-    """Measure a run of some exposures that does not begin, one that has nothing to do, and one."""
-    found = {}
+def costs(folder, uncal, count, asked):
+    """Yield what it costs to plan a run of some exposures, to make it, and to start it again."""
     pictures = ["--config", f"quicklook={asked.quicklook}"]
     quiet = ["--dry-run", "--quiet", "all"]
     if asked.bare:
         make_project(folder / "bare", uncal, count, bare=True)
-        found["bare dry run"] = measure(snakemake(*quiet), folder / "bare")
-    make_project(folder / "run", uncal, count)
-    found["dry run"] = measure(snakemake(*quiet, *pictures), folder / "run")
+        yield "bare dry run", measure(snakemake(*quiet), folder / "bare")
+    run = folder / "run"
+    make_project(run, uncal, count)
+    yield "dry run", measure(snakemake(*quiet, *pictures), run)
     if count <= asked.largest_run:
-        found["run"] = measure(snakemake("--no-hooks", *pictures), folder / "run")
+        yield "run", measure(snakemake("--no-hooks", *pictures), run)
     else:
-        write_outputs(folder / "run", asked.quicklook)
-        measure(snakemake("--touch", "--quiet", "all", *pictures), folder / "run")
-    found["nothing to do"] = measure(snakemake("--no-hooks", *pictures), folder / "run")
-    if "Nothing to be done" not in (folder / "run/printed").read_text():
-        sys.exit(f"{folder}/run: something was to be done")
-    return found
+        write_outputs(run, asked.quicklook)
+        measure(snakemake("--touch", "--quiet", "all", *pictures), run)
+    yield "nothing to do", measure(snakemake("--no-hooks", *pictures), run)
+    if "Nothing to be done" not in (run / "printed").read_text():
+        sys.exit(f"{run}: something was to be done")
 
 
 def main():
@@ -138,7 +145,7 @@ def main():
         uncal = simulate("nircam_full", folder / "base", 1, nx=32, ny=32, ngroups=5).uncal
         for count in asked.counts:
             place = folder / str(count)
-            for what, cost in costs(place, uncal, count, asked).items():
+            for what, cost in costs(place, uncal, count, asked):
                 each = f"{1000 * cost.cpu / count:.2f} ms"
                 print(f"{count:9}  {what:13} {cost.wall:6.1f} s {cost.cpu:6.1f} s {each:>16} "
                       f"{cost.peak_mb:5.0f} MB", flush=True)  # fmt: skip

@@ -1,6 +1,8 @@
 """Files that say the same thing agree."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -85,3 +87,17 @@ def test_calibration_loads_neither_pandas_nor_matplotlib():
 
     importing = re.compile(rb"^(import|from) +(pandas|matplotlib|crds|asdf)", re.MULTILINE)
     assert not [name for name, text in sources(["detector1"]).items() if importing.search(text)]
+
+
+def test_planning_loads_no_kernels():
+    """Snakemake's main process holds thousands of jobs; numba would add half a second and 50 MB."""
+    modules = "onramp.reference_step, onramp.memory, onramp_batches, onramp_terminal, onramp_report"
+    code = f"import sys, {modules}; print('numba' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "scripts",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"

@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
-from onramp.glance import FULL
+from onramp.limits import FULL, LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST
 from onramp.steps.dark_current import Readout
 from onramp.steps.refpix import Placement
 
@@ -27,9 +27,6 @@ COUNTS = (
 OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR", "DRPFRMS1")
 OPTIONAL_NUMBERS = ("GAINFACT",)
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
-MOST_FRAMES = 256  # in a group, or between groups
-SHORTEST, LONGEST = 1e-6, 1e6  # frame or group [s]
-LARGEST_FACTOR = 1e6
 
 
 class Exposure:

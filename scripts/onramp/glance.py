@@ -6,7 +6,6 @@ from typing import NamedTuple
 from onramp.errors import InputError
 
 START = 65536
-FULL = 2048  # rows and columns of a detector
 TEXT = re.compile(rb"(INSTRUME|DETECTOR)= '([^']*)'")
 AXIS = re.compile(rb"NAXIS([1-4]) *= *(\d+) ")
 EXTENSION = b"XTENSION= 'IMAGE"

@@ -3,7 +3,7 @@
 import math
 
 from onramp.bands import band_height
-from onramp.glance import FULL
+from onramp.limits import FULL
 from onramp.parameters import Detector1Parameters
 
 BASE = 200e6  # interpreter, libraries and compiled kernels

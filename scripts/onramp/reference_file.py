@@ -3,9 +3,9 @@
 import numpy as np
 
 from onramp.errors import ReferenceFileError
-from onramp.exposure import LARGEST_FACTOR, MOST_FRAMES
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
+from onramp.limits import LARGEST_FACTOR, MOST_FRAMES
 from onramp.reference_index import text, wrong_detector
 from onramp.reference_types import REFERENCE_TYPES, Reference
 
