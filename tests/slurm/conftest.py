@@ -8,7 +8,7 @@ import time
 from importlib.util import find_spec
 
 import pytest
-from cluster import Cluster, jobs, obstacle, run, wait
+from cluster import Cluster, check, jobs, obstacle, run, wait
 from onramp.simulate import simulate
 from workflow.conftest import Project, copy_project, environment
 
@@ -69,8 +69,16 @@ def workflow(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def kernels(cluster, workflow):
+    """Kernels compiled on a node, so that no test waits for them."""
+    program = "from onramp import compilation; compilation.ensure()"
+    check("srun", "--mem=2000", "--time=20", f"--export=ALL,PYTHONPATH={workflow / 'scripts'}",
+          sys.executable, "-c", program)  # fmt: skip
+
+
 @pytest.fixture
-def project(cluster, inputs, workflow, tmp_path):
+def project(kernels, inputs, workflow, tmp_path):
     """Four exposures; files named `slow-` and `heavy-` after one make it so."""
     made = make(tmp_path / "project", inputs, workflow, 4)
     yield made
@@ -78,7 +86,7 @@ def project(cluster, inputs, workflow, tmp_path):
 
 
 @pytest.fixture
-def twelve(cluster, inputs, workflow, tmp_path):
+def twelve(kernels, inputs, workflow, tmp_path):
     """Twelve exposures."""
     made = make(tmp_path / "project", inputs, workflow, 12)
     yield made
