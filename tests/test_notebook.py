@@ -1,5 +1,7 @@
 import base64
+import gc
 import re
+import warnings
 from pathlib import Path
 
 import nbclient
@@ -22,7 +24,11 @@ def executed(notebook, tmp_path_factory):
         notebook, timeout=300, resources={"metadata": {"path": str(folder)}}
     )
     client.execute()
-    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    yield [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # nbclient leaves its event loop open
+        del client
+        gc.collect()
 
 
 def test_outputs_are_stripped():

@@ -40,7 +40,7 @@ def test_one_bad_exposure_stops_no_other(project):
     table = pd.read_csv(project.results / "summary.tsv", sep="\t")
     assert list(table["exposure"]) == [bad, NIRSPEC]
     assert list(table["state"]) == ["failed", "done"]
-    assert f"{bad}: failed: uncal/{bad}_uncal.fits: " in printed
+    assert f"{bad}: failed: uncal/{bad}_uncal.fits[SCI]: truncated" in printed
     assert "Traceback" not in printed
     assert "1 failed, 1 done" in printed
 
