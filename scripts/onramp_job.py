@@ -16,6 +16,7 @@ from pathlib import Path
 
 from onramp.errors import OnrampError
 from onramp.printing import PlainFormatter, printable, printable_lines
+from onramp.replacing import replacing
 
 LIMITS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"
 MODULES = "onramp", "numpy", "astropy", "numba", "pydantic"
@@ -101,12 +102,10 @@ def write_crash_file(path, snakemake, error):
 
 def write(text, path):
     """Write a text beside its final name, sync it, then rename it."""
-    part = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
-    with open(part, "w") as file:
+    with replacing(path) as part, open(part, "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def _describe(uncal):

@@ -1,9 +1,9 @@
 """The page about a run: one file that holds its table, pictures, parameters and references."""
 
 import html
-import os
 from pathlib import Path
 
+from onramp.replacing import replacing
 from onramp.report_data import as_script, gather
 
 PARTS = Path(__file__).parent / "page"
@@ -31,10 +31,8 @@ def write(results, names, configuration=None, targets=None) -> Path:
     """
     data = gather(results, names, configuration, targets)
     page = Path(results) / NAME
-    part = page.with_name(f".{NAME}.{os.getpid()}.part")
-    with open(part, "w", encoding="utf-8") as file:
-        file.write(render(data))
-    os.replace(part, page)
+    with replacing(page) as part:
+        part.write_text(render(data), "utf-8")
     return page
 
 

@@ -1,13 +1,13 @@
 """The table at the end of a run: what became of each exposure."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import pandas as pd
 
 from onramp.printing import printable
+from onramp.replacing import replacing
 
 # title as printed, None for what is printed beside another
 COLUMNS = {
@@ -112,9 +112,8 @@ def _crash(path):
 
 def write(table, path) -> None:
     """Write the table as tab-separated values, beside its final name, then renamed."""
-    part = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.part")
-    table.to_csv(part, sep="\t", index=False, float_format="%.6g")
-    os.replace(part, path)
+    with replacing(path) as part:
+        table.to_csv(part, sep="\t", index=False, float_format="%.6g")
 
 
 def text(table) -> str:

@@ -18,18 +18,16 @@ def cases(inputs):
     """Return a case for each file of the inputs, by exposure."""
     from judging import ENDING, Case
     from onramp.reference_index import index_folder, wrong_detector
-    from onramp.reference_state import _Detector
 
     found = []
     for uncal in sorted((inputs / "uncal").glob(f"*{ENDING}")):
         from onramp.glance import glance
 
         seen = glance(uncal)
-        detector = _Detector(seen.instrument, seen.detector)
         suiting = {
             candidate.type: candidate.path
             for candidate in index_folder(inputs / "references").candidates
-            if wrong_detector(candidate.facts, detector) is None
+            if wrong_detector(candidate.facts, seen) is None
         }
         found += [Case(uncal, suiting, "uncal")] * len(suiting)
         found += [Case(uncal, suiting, kind) for kind in suiting]
