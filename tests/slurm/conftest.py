@@ -12,6 +12,9 @@ from cluster import Cluster, check, jobs, obstacle, run, wait
 from onramp.simulate import simulate
 from workflow.conftest import Project, copy_project, environment
 
+# What a shell starts in the background ignores interrupts, and so would the runs started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 QUICK = "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"
 BODY = '    """Process the exposure of a rule."""\n'
 TROUBLE = f"""{BODY}
