@@ -58,14 +58,11 @@ def test_files_that_are_no_asdf(tmp_path, content):
 
 
 def test_nothing_in_a_file_becomes_an_object(tmp_path):
-    path = tmp_path / "p.asdf"
-    text = "#ASDF 1.0.0\n#ASDF_STANDARD 1.5.0\n%YAML 1.1\n--- !!python/object/apply:os.system\n"
-    path.write_text(text + "parameters: {rejection_threshold: 5.0}\n...\n")
-    try:
-        found = read(path, "pars-jumpstep").values
-    except ReferenceFileError:
-        return
-    assert found == {"jump": {"rejection_threshold": 5.0}}
+    path, made = tmp_path / "p.asdf", tmp_path / "made"
+    text = "#ASDF 1.0.0\n#ASDF_STANDARD 1.5.0\n%YAML 1.1\n---\nparameters:\n"
+    path.write_text(f"{text}  rejection_threshold: !!python/object/apply:os.mkdir [{made}]\n...\n")
+    assert read(path, "pars-jumpstep").values == {"jump": {"rejection_threshold": [str(made)]}}
+    assert not made.exists()
 
 
 def test_order_of_precedence():

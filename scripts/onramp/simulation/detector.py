@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.reference_facts import Region
 from onramp.simulation.modes import BORDER, FULL
 
 LINEARITY = (0.0, 1.0, 0.012, 0.018, 0.03)
@@ -29,16 +30,6 @@ CHARACTERS = {
     "NIRSPEC": Character(1.0, 9.0, 0.008),
     "FGS": Character(1.9, 11.0, 0.02),
 }
-
-
-class Region(NamedTuple):
-    """A rectangle of detector pixels in science orientation; starts from 1."""
-
-    name: str
-    xstart: int
-    ystart: int
-    nx: int
-    ny: int
 
 
 class Detector(NamedTuple):
