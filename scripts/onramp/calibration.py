@@ -12,6 +12,7 @@ import numpy as np
 from onramp.flags import DO_NOT_USE
 from onramp.parameters import STEPS
 from onramp.steps import (
+    charge_migration,
     dark_current,
     group_scale,
     ipc,
@@ -60,6 +61,7 @@ class Calibration:
         self.refpix = self.runs("refpix")
         self.linear = self.runs("linearity", "linearity")
         self.dark = self.runs("dark_current", "dark") and self._plan_dark()
+        self.charged = self._plan_charge_migration()
         self.zeroframe = exposure.zeroframe
         self.offsets = self.zero_offsets = None
 
@@ -79,6 +81,17 @@ class Calibration:
         usable = dark_current.usable(self.exposure.readout, self.dark_readout)
         self.states["dark_current"] = "COMPLETE" if usable else "SKIPPED"
         return usable
+
+    def _plan_charge_migration(self):
+        enough = self.exposure.shape[1] >= charge_migration.FEWEST_GROUPS
+        runs = self.runs("charge_migration") and enough
+        self.states["charge_migration"] = "COMPLETE" if runs else "SKIPPED"
+        return runs
+
+    @property
+    def halo(self):
+        """Rows on either side that the flags of a band depend on, those `load` reads aside."""
+        return charge_migration.HALO if self.charged else 0
 
     def survey(self, stopwatch):
         """Look at what needs whole frames; to be called once, before any band."""
@@ -181,11 +194,23 @@ class Calibration:
         unusable = np.ones((nints, ngroups), bool)
         middle = ny // 2 // height * height
         for first in [*range(middle, ny, height), *range(0, middle, height)]:
-            _, groupdq = self.load(first, min(first + height, ny))
+            groupdq = self._flags(first, min(first + height, ny))
             unusable &= ((groupdq & DO_NOT_USE) != 0).all(axis=(2, 3))
             if not unusable.any():
                 break
         return unusable
+
+    def _flags(self, first, last):
+        """Return the flags of rows [first, last) as they come to jump detection."""
+        if not self.charged:
+            return self.load(first, last)[1]
+        outer_first = max(0, first - self.halo)
+        outer_last = min(self.exposure.shape[2], last + self.halo)
+        data, groupdq = self.load(outer_first, outer_last)
+        pixeldq = self.pixeldq[outer_first:outer_last].copy()
+        for _, correct in self.corrections():
+            correct(outer_first, data, groupdq, pixeldq)
+        return groupdq[:, :, first - outer_first : last - outer_first]
 
     def load(self, first, last):
         """Return the scaled raw samples and their flags after dq_init, saturation and ipc."""
@@ -230,6 +255,7 @@ class Calibration:
             ("refpix", self._correct_refpix),
             ("linearity", self._linearise),
             ("dark_current", self._subtract_dark),
+            ("charge_migration", self._flag_charge_migration),
         )
 
     def _subtract_superbias(self, first, data, _groupdq, _pixeldq):
@@ -269,6 +295,11 @@ class Calibration:
             data, dark_current.match_readout(signal, science, self.dark_readout)
         )
         pixeldq |= reference.dq(*rows)
+
+    def _flag_charge_migration(self, _first, data, groupdq, _pixeldq):
+        if self.charged:
+            threshold = np.float32(self.parameters.charge_migration.signal_threshold)
+            charge_migration.flag_charge_migration(data, groupdq, threshold)
 
     def average_dark_current(self, first, last):
         """

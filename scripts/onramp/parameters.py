@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from onramp.errors import ParameterError
+from onramp.optional_step_parameters import ChargeMigration
 from onramp.step_parameters import (
     DarkCurrent,
     DqInit,
@@ -42,7 +43,7 @@ class Detector1Parameters(BaseModel):
     refpix: Refpix = Refpix()
     linearity: Linearity = Linearity()
     dark_current: DarkCurrent = DarkCurrent()
-    charge_migration: UnsupportedStep = UnsupportedStep()
+    charge_migration: ChargeMigration = ChargeMigration()
     jump: Jump = Jump()
     picture_frame: UnsupportedStep = UnsupportedStep()
     clean_flicker_noise: UnsupportedStep = UnsupportedStep()

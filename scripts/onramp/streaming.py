@@ -100,7 +100,7 @@ class Stream:
         self.fitting = RampFitting(exposure, self.calibration, parameters.ramp_fit)
         self.gain_factor = self._gain_factor()
         self.rescales = self.fits and self.gain_factor is not None and runs("gain_scale")
-        self.halo = HALO if self.jumps else 0
+        self.halo = self.calibration.halo + (HALO if self.jumps else 0)
         self.outputs = Outputs.of(exposure.subarray)
         self.spared_planes = ()
         self.groupdq = None
@@ -176,7 +176,7 @@ class Stream:
     def run(self):
         """Pass all bands through the steps, to the recorders; return the Outcome."""
         if self.groupdq is not None:
-            return self.searched + self._pass(self._run_band, 0)
+            return self.searched + self._pass(self._run_band, self.calibration.halo)
         return self._pass(self._run_band, self.halo)
 
     def each_band(self, work, parts):
@@ -218,7 +218,7 @@ class Stream:
         ramps = self._calibrate(band, self._record)
         outcome = self.nothing
         if self.groupdq is not None:
-            ramps.groupdq[...] = self.groupdq[:, :, band.rows]
+            ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
         elif self.jumps:
             outcome = self._search(band, ramps)
         for step in ("jump", "persistence"):
