@@ -15,6 +15,14 @@ from onramp import cores as core_counts
 from onramp import headers, provenance, references
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
+from onramp.flicker_products import (
+    MASK,
+    PARTS,
+    STEPS_BEFORE,
+    part_extensions,
+    wanted_parts,
+    write_part,
+)
 from onramp.jump_report import header_cards, report_as_dict, report_lines
 from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
 from onramp.origins import with_references
@@ -93,13 +101,16 @@ class ExposureJob:
                 if reference is not None
             }
             stack.callback(self._discard)
+            self.kept = stack
             return self._run(exposure, chosen, opened)
 
     def _run(self, exposure, chosen, opened):
         self.provenance = provenance.find(
             exposure.path, self.parameters, self.origins, self.context, self.date
         )
-        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows)
+        scratch = self.output_dir if self.on_disk else None
+        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows, scratch)
+        self.kept.callback(stream.frames.close)
         self._log_plan(stream, chosen)
         stream.survey()
         products, stream.recorders = self._products(stream, exposure, chosen)
@@ -143,11 +154,12 @@ class ExposureJob:
         kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
         if stream.fits and self.parameters.ramp_fit.save_opt:
             kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
+        kinds += wanted_parts(self.parameters.clean_flicker_noise, stream.frames.cleaned)
         for kind in kinds:
             header = self._header(kind, stream, exposure, chosen)
             products[kind.suffix] = self._open(header, _extensions(stream, kind, header))
             sinks[kind.step][kind.model] += products[kind.suffix]
-            if kind.model == RAMP:
+            if kind.model == RAMP and kind.suffix not in PARTS:
                 self.open_ramps.append((kind.step, products[kind.suffix]))
         return products, {step: partial(_write, step, models) for step, models in sinks.items()}
 
@@ -155,7 +167,8 @@ class ExposureJob:
         """Return a product's header: what was done up to its step, and no more."""
         steps = list(stream.states)
         last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
-        done = steps[: steps.index("ramp_fit" if kind.step == OPTIONAL else last) + 1]
+        last = {OPTIONAL: "ramp_fit", **dict.fromkeys(PARTS, STEPS_BEFORE)}.get(kind.step, last)
+        done = steps[: steps.index(last) + 1]
         if kind.step == OPTIONAL:
             done.remove("ramp_fit")
         header = headers.primary_header(
@@ -166,6 +179,8 @@ class ExposureJob:
             _used_references(chosen, stream, done),
             self.provenance,
         )
+        if kind.suffix == MASK and stream.frames.cleaned.drafted:
+            header[headers.STEP_KEYWORDS["ramp_fit"][0]] = "COMPLETE"
         if "jump" in done and stream.jump_sample:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
@@ -267,15 +282,23 @@ def _used_references(chosen, stream, done):
 
 
 def _extensions(stream, kind, header):
-    extensions = product_extensions(
-        stream.exposure, kind, stream.calibration.dark_current_known, stream.fitting.optional_size
-    )
+    if kind.suffix in PARTS:
+        extensions = part_extensions(stream.exposure, kind, stream.frames.cleaned.drafted)
+    else:
+        extensions = product_extensions(
+            stream.exposure, kind, stream.calibration.dark_current_known,
+            stream.fitting.optional_size,
+        )  # fmt: skip
     content = headers.asdf_extension(header["FILENAME"], kind.model)
     return [*extensions, RawExtension("ASDF", content)]
 
 
 def _write(step, sinks, first, *arrays):
     """Write a band of a step's output to the products that hold it, by data model."""
+    if step in PARTS:
+        for products in sinks.values():
+            write_part(products, first, *arrays)
+        return
     if step == OPTIONAL:
         names = SEGMENT_PLANES if len(arrays) > 1 else SLOPES
         outputs = [(model, names, arrays) for model in sinks]

@@ -20,6 +20,7 @@ from onramp.slopes import RampFitting
 from onramp.steps import jump
 from onramp.steps.jump_census import HALO, JumpCensus, take_census
 from onramp.steps.outputs import Outputs
+from onramp.whole_frames import WholeFrames
 
 
 class Ramps(NamedTuple):
@@ -74,6 +75,8 @@ class Stream:
         Threads that each step with `maximum_cores` may take.
     rows : int, optional
         Height of the bands.
+    scratch : str or Path, optional
+        Where samples of whole frames may be kept on disk.
 
     Attributes
     ----------
@@ -83,11 +86,12 @@ class Stream:
         of the optional product of the fit.
     """
 
-    def __init__(self, exposure, references, parameters, threads, rows=None):
+    def __init__(self, exposure, references, parameters, threads, rows=None, scratch=None):
         self.exposure = exposure
         self.references = references
         self.parameters = parameters
         self.threads = threads
+        self.scratch = scratch
         self.height = bands.band_height(exposure.shape, max(threads.values()), rows)
         self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
@@ -104,6 +108,7 @@ class Stream:
         self.outputs = Outputs.of(exposure.subarray)
         self.spared_planes = ()
         self.groupdq = None
+        self.frames = WholeFrames(self)
         self.searched = self.nothing
 
     def _gain_factor(self):
@@ -126,7 +131,8 @@ class Stream:
             )
             since = self.stopwatch.add("jump", since)
         extended = self.jumps and extended_events.wanted(self.parameters.jump)
-        if extended or (self.fits and self.fitting.counts_segments):
+        counts = self.fits and self.fitting.counts_segments
+        if extended or counts or self.frames.wanted:
             self._search_whole_frames(extended)
 
     @property
@@ -167,6 +173,8 @@ class Stream:
             events = extended_events.flag_extended_events(self)
             self.searched = self.searched._replace(events=events)
         since = self.stopwatch.add("jump", since)
+        self.frames.correct(self.stopwatch)
+        since = self.stopwatch.now()
         if self.fits and self.fitting.counts_segments:
             parts = bands.split(self.exposure.shape[2], self.height)
             sizes = self.each_band(self._count_segments, parts)
@@ -205,6 +213,7 @@ class Stream:
         """Return a band's ramps with the flags that `groupdq` has for them."""
         ramps = self._calibrate(band)
         ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
+        self.frames.apply(band, ramps)
         return ramps
 
     def _count_segments(self, band):
@@ -221,8 +230,9 @@ class Stream:
             ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
         elif self.jumps:
             outcome = self._search(band, ramps)
-        for step in ("jump", "persistence"):
-            self._record(step, band, ramps)
+        self._record("jump", band, ramps)
+        self.frames.apply(band, ramps, self._record)
+        self._record("persistence", band, ramps)
         if self.fits:
             outcome += self._fit(band, ramps)
         return outcome
