@@ -79,7 +79,7 @@ def clean(image, mask, rules, flat=None):
 
     Returns
     -------
-    cleaned : (ny, nx) float32
+    cleaned : (ny, nx) float32 or float64
         [DN]
     background : float32 or (ny, nx) float32
         What was taken off before the fit and put back after it [DN].
