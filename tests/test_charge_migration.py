@@ -8,7 +8,7 @@ LOST = CHARGELOSS | DO_NOT_USE
 
 def naive_flags(data, groupdq, threshold):
     flagged = groupdq.copy()
-    nints, ngroups, ny, nx = data.shape
+    ny, nx = data.shape[2:]
     for i, g, y, x in np.ndindex(data.shape):
         if data[i, g, y, x] > threshold and groupdq[i, g, y, x] != DO_NOT_USE:
             for v, u in ((y, x), (y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):

@@ -130,6 +130,7 @@ class ExposureJob:
             self.open_products.append(self._record(exposure, chosen))
         for product in self.open_products:
             product.finish()
+        stream.persistence.save()
         self.open_products.clear()
         for step, seconds in stream.stopwatch.seconds.items():
             log.info("time %-14s %.2f s", step, seconds)

@@ -40,6 +40,7 @@ STEP_KEYWORDS = {
 }
 REFERENCE_KEYWORDS = {
     "dark": ("DARK", "Dark reference file name"),
+    "flat": ("FLAT", "Flat reference file name"),
     "gain": ("GAIN", "Gain reference file name"),
     "ipc": ("IPC", "IPC reference file name"),
     "linearity": ("LINEAR", "Linearity reference file name"),

@@ -62,3 +62,21 @@ class CleanFlickerNoise(OptionalStep):
     save_mask: bool = Field(False, description="Write the mask (`mask`).")
     save_background: bool = Field(False, description="Write the background (`flicker_bkg`).")
     save_noise: bool = Field(False, description="Write what is removed (`flicker_noise`).")
+
+
+class Persistence(OptionalStep):
+    """Flag the samples within a time after saturation or bright light."""
+
+    save_persistence: str | None = Field(
+        None, description="ASDF file to which the windows open at the end are added; null: none."
+    )
+    persistence_time: Count | None = Field(
+        None, description="Length of a window; null: the step fails and flags nothing [s]."
+    )
+    dn_threshold: Number | None = Field(
+        None, description="Signal that opens a window; null: only saturation does [DN]."
+    )
+    persistence_array_file: str | None = Field(
+        None, description="ASDF file of windows that earlier exposures left open; null: none."
+    )
+    persistence_dnu: bool = Field(False, description="Flag DO_NOT_USE as well.")

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from onramp.errors import ParameterError
-from onramp.optional_step_parameters import ChargeMigration, CleanFlickerNoise
+from onramp.optional_step_parameters import ChargeMigration, CleanFlickerNoise, Persistence
 from onramp.step_parameters import (
     DarkCurrent,
     DqInit,
@@ -47,7 +47,7 @@ class Detector1Parameters(BaseModel):
     jump: Jump = Jump()
     picture_frame: UnsupportedStep = UnsupportedStep()
     clean_flicker_noise: CleanFlickerNoise = CleanFlickerNoise()
-    persistence: UnsupportedStep = UnsupportedStep()
+    persistence: Persistence = Persistence()
     ramp_fit: RampFit = RampFit()
     gain_scale: GainScale = GainScale()
 

@@ -16,6 +16,7 @@ from onramp.calibration import Calibration
 from onramp.early_steps import EARLY_STEPS, output_of
 from onramp.flags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
 from onramp.jump_report import make_report
+from onramp.persistence_windows import PersistenceWindows
 from onramp.slopes import RampFitting
 from onramp.steps import jump
 from onramp.steps.jump_census import HALO, JumpCensus, take_census
@@ -109,6 +110,7 @@ class Stream:
         self.spared_planes = ()
         self.groupdq = None
         self.frames = WholeFrames(self)
+        self.persistence = PersistenceWindows(exposure, self.calibration, parameters.persistence)
         self.searched = self.nothing
 
     def _gain_factor(self):
@@ -213,11 +215,18 @@ class Stream:
         """Return a band's ramps with the flags that `groupdq` has for them."""
         ramps = self._calibrate(band)
         ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
-        self.frames.apply(band, ramps)
         return ramps
 
     def _count_segments(self, band):
-        return self.fitting.count_segments(band, self.flagged_ramps(band))
+        ramps = self.flagged_ramps(band)
+        self._finish(band, ramps)
+        return self.fitting.count_segments(band, ramps)
+
+    def _finish(self, band, ramps, record=lambda *_: None):
+        """Take a band's ramps from jump detection to the fit; `record` what the steps leave."""
+        self.frames.apply(band, ramps, record)
+        self.persistence.apply(band, ramps)
+        record("persistence", band, ramps)
 
     def _run_band(self, band):
         for step in EARLY_STEPS:
@@ -231,8 +240,7 @@ class Stream:
         elif self.jumps:
             outcome = self._search(band, ramps)
         self._record("jump", band, ramps)
-        self.frames.apply(band, ramps, self._record)
-        self._record("persistence", band, ramps)
+        self._finish(band, ramps, self._record)
         if self.fits:
             outcome += self._fit(band, ramps)
         return outcome

@@ -178,3 +178,24 @@ def showers(files):
                 raw[integration, group:] += np.where(distance < 9, 25, 0).astype(np.uint16)
         hdus["SCI"].data = raw
     return {}
+
+
+def flat(files):
+    """Add a flat reference with pixels that are 0 and NaN."""
+    rng = np.random.default_rng(23)
+    gain = files.references["gain"]
+    path = gain.with_name(gain.name.replace("gain", "flat"))
+    primary = fits.getheader(gain)
+    primary.update(REFTYPE="FLAT", DATAMODL="FlatModel", FILENAME=path.name)
+    primary.pop("GAINFACT", None)
+    level = rng.normal(1, 0.05, fits.getdata(gain, "SCI").shape).astype(np.float32)
+    level[rng.random(level.shape) < 0.01] = 0
+    level[rng.random(level.shape) < 0.01] = np.nan
+    hdus = [
+        fits.PrimaryHDU(header=primary),
+        fits.ImageHDU(level, name="SCI"),
+        fits.ImageHDU(np.zeros_like(level), name="ERR"),
+        fits.ImageHDU(np.zeros(level.shape, np.uint32), name="DQ"),
+    ]
+    fits.HDUList(hdus).writeto(path)
+    return {"flat": path}

@@ -33,4 +33,60 @@ def _charge_migration():
     ]  # fmt: skip
 
 
-OPTIONAL_CASES = [*_charge_migration()]
+def _flicker_noise():
+    def clean(**values):
+        return {"clean_flicker_noise": {"skip": False, **values}}
+
+    parts = {"save_mask": True, "save_background": True, "save_noise": True, "save_results": True}
+    two = {"nints": 2, "ngroups": 5}
+    nirspec = {"mode": "nirspec_bots", "nx": 512, "ny": 32, "nints": 2}
+    return [
+        _small("flicker", clean(**parts), **two),
+        _small("flicker_masks", clean(single_mask=False, **parts), nints=3, ngroups=4),
+        _small("flicker_model", clean(background_method="model", **parts), nints=1, ngroups=5),
+        _small("flicker_model_boxes", clean(background_method="model",
+                                            background_box_size=[12, 16]), **two),
+        _small("flicker_no_background", clean(background_method=None), **two),
+        _small("flicker_median_image", clean(background_method="median_image", **parts), nints=3,
+               ngroups=4),
+        _small("flicker_median_image_of_1", clean(background_method="median_image"), nints=1),
+        _small("flicker_by_channel", clean(fit_by_channel=True), **two),
+        _small("flicker_histogram", clean(fit_histogram=True, save_mask=True), **two),
+        _small("flicker_not_clipped", clean(n_sigma=0, **parts), **two),
+        _small("flicker_of_1_group", clean(), ngroups=1),
+        _small("flicker_of_2_groups", clean(), ngroups=2),
+        _small("flicker_dense_flags", clean(), edits.many_saturated, dense_flags=True),
+        _small("flicker_averaged", clean(), mode="nircam_bright"),
+        _small("flicker_columns", clean(), mode="niriss_soss", nx=256, ny=48, nints=2),
+        _small("flicker_flat", clean(apply_flat_field=True, **parts), edits.flat, **two),
+        _small("flicker_fourier", clean(fit_method="fft", **parts), **nirspec),
+        _small("flicker_fourier_elsewhere", clean(fit_method="fft"), **two),
+        _small("flicker_likely", clean() | {"ramp_fit": {"algorithm": "LIKELY"}}, ngroups=6),
+        _small("flicker_optional", clean() | {"ramp_fit": {"save_opt": True}}, ngroups=6),
+        _small("flicker_after_charge_migration",
+               clean() | {"charge_migration": {"skip": False, "signal_threshold": 300.0}}),
+        _small("flicker_without_jumps", clean() | {"jump": {"skip": True}}, **two),
+        _small("flicker_without_fit", clean() | {"ramp_fit": {"skip": True}}, **two),
+    ]  # fmt: skip
+
+
+def _persistence():
+    def windows(**values):
+        return {"persistence": {"skip": False, "save_results": True, **values}}
+
+    bright = edits.many_saturated
+    return [
+        _small("persistence_without_time", windows(), bright),
+        _small("persistence", windows(persistence_time=1), bright),
+        _small("persistence_threshold", windows(persistence_time=2, dn_threshold=200.0), bright),
+        _small("persistence_unusable", windows(persistence_time=1, persistence_dnu=True), bright),
+        _small("persistence_tso", windows(persistence_time=3, dn_threshold=50.0), bright,
+               mode="nirspec_bots", nx=64, ny=32, nints=4),
+        _small("persistence_optional", windows(persistence_time=1, persistence_dnu=True)
+               | {"ramp_fit": {"save_opt": True}}, bright),
+        _small("persistence_likely", windows(persistence_time=1, persistence_dnu=True)
+               | {"ramp_fit": {"algorithm": "LIKELY"}}, bright),
+    ]  # fmt: skip
+
+
+OPTIONAL_CASES = [*_charge_migration(), *_flicker_noise(), *_persistence()]

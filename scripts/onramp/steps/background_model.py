@@ -1,5 +1,5 @@
 """
-A smooth model of an image's background: clipped medians of boxes, filtered, and a spline through them.
+A smooth model of an image's background: a spline through clipped and filtered medians of boxes.
 
 The method is that of SExtractor (Bertin & Arnouts 1996, A&AS 117, 393) as in photutils'
 Background2D with the reference pipeline's settings.
@@ -43,8 +43,7 @@ def model_background(image, mask, box_size=None):
     if np.ptp(mesh) == 0:
         return np.full(image.shape, mesh.flat[0], np.float32)
     rows, columns = (
-        _spline(count, size, length)
-        for count, size, length in zip(mesh.shape, box, image.shape)
+        _spline(count, size, length) for count, size, length in zip(mesh.shape, box, image.shape)
     )
     model = (rows @ mesh.astype(np.float64) @ columns.T).astype(np.float32)
     return np.clip(model, mesh.min(), mesh.max(), out=model)

@@ -183,7 +183,7 @@ def subtract_medians(lines, mask, channels):
 
 
 def median_of_integrations(samples):
-    """Return the median of (nints, ...) float32 samples over integrations; NaN count for nothing."""
+    """Return the median of (nints, ...) float32 samples over integrations, but for NaN."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         return np.nanmedian(samples, axis=0)
