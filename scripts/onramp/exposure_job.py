@@ -29,10 +29,12 @@ from onramp.origins import with_references
 from onramp.parameters import Detector1Parameters
 from onramp.product_list import (
     CUBE,
+    DARK_PRODUCT,
     IMAGE,
     OPTIONAL,
     OPTIONAL_PRODUCTS,
     RAMP,
+    saved_products,
     wanted_products,
 )
 from onramp.products import Product, ProductFile, RawExtension
@@ -43,6 +45,7 @@ from onramp.streaming import Stream
 log = logging.getLogger("onramp")
 
 THREADED_STEPS = "jump", "ramp_fit"
+DETECTOR1, DARK = "detector1", "dark"
 NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
 
 
@@ -61,6 +64,7 @@ class ExposureJob:
     def __init__(
         self, uncal, folder, overrides, parameters, output_dir, cores, save_ramp, *, in_memory,
         on_disk, rows=None, origins=None, context=None, date=None,
+        pipeline=DETECTOR1,
     ):  # fmt: skip
         self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
         self.parameters: Detector1Parameters = parameters
@@ -73,6 +77,7 @@ class ExposureJob:
             for step in THREADED_STEPS
         }
         self.origins, self.context, self.date = origins, context, date
+        self.pipeline = pipeline
         self.started, self.begun = time.perf_counter(), datetime.now(UTC)
         self.open_products = []
         self.open_ramps = []
@@ -136,8 +141,9 @@ class ExposureJob:
             log.info("time %-14s %.2f s", step, seconds)
         log.info("%s: done in %.2f s", exposure.name, statistics["seconds"])
         del statistics["keywords"]
+        ramp = "dark" if self.pipeline == DARK else "ramp"
         return Detector1Result(
-            *(products.get(name, (None,))[0] for name in ("rate", "rateints", "ramp")), statistics
+            *(products.get(name, (None,))[0] for name in ("rate", "rateints", ramp)), statistics
         )
 
     def _log_plan(self, stream, chosen):
@@ -152,7 +158,10 @@ class ExposureJob:
     def _products(self, stream, exposure, chosen):
         """Open the products that are asked for; return them and each step's recorder."""
         products, sinks = {}, defaultdict(lambda: defaultdict(list))
-        kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
+        if self.pipeline == DARK:
+            kinds = [DARK_PRODUCT, *saved_products(self.parameters, False)]
+        else:
+            kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
         if stream.fits and self.parameters.ramp_fit.save_opt:
             kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
         kinds += wanted_parts(self.parameters.clean_flicker_noise, stream.frames.cleaned)

@@ -89,4 +89,17 @@ def _persistence():
     ]  # fmt: skip
 
 
-OPTIONAL_CASES = [*_charge_migration(), *_flicker_noise(), *_persistence()]
+def _dark():
+    saved = {step: {"save_results": True} for step in ("saturation", "superbias", "linearity")}
+    skipped = {step: {"skip": True} for step in ("refpix", "linearity")}
+    cases = [
+        _small("dark_pipeline", saved),
+        _small("dark_pipeline_zero_frame", {}, mode="nircam_bright"),
+        _small("dark_pipeline_inverse", {}, mode="nircam_bright", inverse_linearity=True),
+        _small("dark_pipeline_ipc", {}, edits.ipc_kernel, ngroups=2),
+        _small("dark_pipeline_skipped", skipped, mode="niriss_soss", nx=256, nints=2),
+    ]
+    return [case._replace(pipeline="dark") for case in cases]
+
+
+OPTIONAL_CASES = [*_charge_migration(), *_flicker_noise(), *_persistence(), *_dark()]
