@@ -15,11 +15,10 @@ from onramp import cores as core_counts
 from onramp import headers, provenance, references
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
-from onramp.flicker_products import (
-    MASK,
+from onramp.frame_products import (
     PARTS,
-    STEPS_BEFORE,
     part_extensions,
+    steps_before,
     wanted_parts,
     write_part,
 )
@@ -41,6 +40,7 @@ from onramp.products import Product, ProductFile, RawExtension
 from onramp.reference_source import folder_of, resolve
 from onramp.steps import jump
 from onramp.streaming import Stream
+from onramp.whole_frames import MASK
 
 log = logging.getLogger("onramp")
 
@@ -164,39 +164,35 @@ class ExposureJob:
             kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
         if stream.fits and self.parameters.ramp_fit.save_opt:
             kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
-        kinds += wanted_parts(self.parameters.clean_flicker_noise, stream.frames.cleaned)
+        kinds += wanted_parts(self.parameters, stream.frames.results)
         for kind in kinds:
             header = self._header(kind, stream, exposure, chosen)
             products[kind.suffix] = self._open(header, _extensions(stream, kind, header))
             sinks[kind.step][kind.model] += products[kind.suffix]
-            if kind.model == RAMP and kind.suffix not in PARTS:
+            if kind.model == RAMP and kind.step not in PARTS:
                 self.open_ramps.append((kind.step, products[kind.suffix]))
         return products, {step: partial(_write, step, models) for step, models in sinks.items()}
 
     def _header(self, kind, stream, exposure, chosen):
         """Return a product's header: what was done up to its step, and no more."""
-        steps = list(stream.states)
-        last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
-        last = {OPTIONAL: "ramp_fit", **dict.fromkeys(PARTS, STEPS_BEFORE)}.get(kind.step, last)
-        done = steps[: steps.index(last) + 1]
-        if kind.step == OPTIONAL:
-            done.remove("ramp_fit")
+        done, drafted = _steps_done(kind, stream), _is_drafted(kind, stream)
+        states = {step: stream.states[step] for step in done}
+        if drafted:
+            states["ramp_fit"] = "COMPLETE"
         header = headers.primary_header(
             exposure.primary,
             f"{exposure.name}_{kind.suffix}.fits",
             kind.model,
-            {step: stream.states[step] for step in done},
+            states,
             _used_references(chosen, stream, done),
             self.provenance,
         )
-        if kind.suffix == MASK and stream.frames.cleaned.drafted:
-            header[headers.STEP_KEYWORDS["ramp_fit"][0]] = "COMPLETE"
         if "jump" in done and stream.jump_sample:
             header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
             for keyword, value, comment in header_cards(stream.report(stream.nothing)):
                 header[keyword] = (value, comment)
-        fitted = "ramp_fit" in done or kind.step == OPTIONAL
+        fitted = "ramp_fit" in states or kind.step == OPTIONAL
         if stream.gain_factor is not None and stream.fits and fitted:
             header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
         return header
@@ -282,6 +278,24 @@ class ExposureJob:
             product.discard()
 
 
+def _steps_done(kind, stream):
+    """Return the steps that a product has passed."""
+    steps = list(stream.states)
+    if kind.step in PARTS:
+        return list(steps_before(kind))
+    if kind.step == OPTIONAL:
+        return steps[: steps.index("ramp_fit")]
+    last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
+    return steps[: steps.index(last) + 1]
+
+
+def _is_drafted(kind, stream):
+    """Return whether a product is the mask of a draft rate."""
+    if kind.step not in PARTS or kind.step[1] != MASK:
+        return False
+    return stream.frames.results[kind.step[0]].drafted
+
+
 def _used_references(chosen, stream, done):
     """Return the references that the steps in `done` have looked at, by type."""
     at_work = {step for step in done if not getattr(stream.parameters, step).skip}
@@ -292,8 +306,8 @@ def _used_references(chosen, stream, done):
 
 
 def _extensions(stream, kind, header):
-    if kind.suffix in PARTS:
-        extensions = part_extensions(stream.exposure, kind, stream.frames.cleaned.drafted)
+    if kind.step in PARTS:
+        extensions = part_extensions(stream.exposure, kind, _is_drafted(kind, stream))
     else:
         extensions = product_extensions(
             stream.exposure, kind, stream.calibration.dark_current_known,

@@ -1,42 +1,25 @@
 """Flicker noise of one exposure: the draft rate, the mask, and the images of all groups."""
 
 import logging
-from typing import NamedTuple
 
 import numpy as np
 
 from onramp.bands import split
+from onramp.draft_rates import keep_samples
 from onramp.errors import InputError, ParameterError
 from onramp.fitsrows import FitsImages
 from onramp.flags import DO_NOT_USE, JUMP_DET
 from onramp.ramp_store import RampStore
-from onramp.slopes import RampFitting
-from onramp.step_parameters import RampFit
 from onramp.steps import flicker_noise
+from onramp.whole_frames import COMPLETE, FAILED, Corrected
 
 log = logging.getLogger("onramp")
 
-STEP = "clean_flicker_noise"
 MEDIAN_IMAGE = "median_image"
 FOURIER_MODES = "NRS_MSASPEC", "NRS_IFU", "NRS_FIXEDSLIT", "NRS_BRIGHTOBJ"
 EXTRACTED_MODES = "NIS_SOSS", "NRS_BRIGHTOBJ", "NRC_TSGRISM", "NRC_TSIMAGE"
 PASSBAND = 1061, 1211, 49943, 49957  # [Hz]
 PASSBAND_ALLSLITS = 150, 200, 49943, 49957  # [Hz]
-COMPLETE, FAILED = "COMPLETE", "FAILED"
-
-
-class Cleaned(NamedTuple):
-    """What cleaning leaves."""
-
-    samples: RampStore | None
-    """Corrected samples, or None if there is nothing to correct."""
-    status: str
-    mask: np.ndarray | None = None
-    """(ny, nx) or (nints, ny, nx) bool, True where there is background alone."""
-    background: RampStore | None = None
-    """Background of each group [DN], if it is to be saved."""
-    drafted: bool = False
-    """Whether the mask is that of a draft rate."""
 
 
 def clean_exposure(stream):
@@ -50,7 +33,7 @@ def clean_exposure(stream):
 
     Returns
     -------
-    Cleaned
+    Corrected
     """
     return _Cleaning(stream).run()
 
@@ -113,11 +96,11 @@ class _Cleaning:
             reason = self._mismatch(user_mask)
         if reason is not None:
             log.warning("%s: flicker noise stays: %s", self.exposure.name, reason)
-            return Cleaned(None, FAILED)
+            return Corrected(None, FAILED)
         samples = RampStore(self.exposure.shape, self.stream.scratch)
         self.flat = self._flat()
         drafted = user_mask is None or self.by_median_image
-        rates = self._fill(samples, drafted)
+        rates = keep_samples(self.stream, samples, self.single_mask if drafted else None, self.flat)
         mask = user_mask if user_mask is not None else self._scene_mask(rates)
         background = None
         if self.parameters.save_background:
@@ -130,11 +113,11 @@ class _Cleaning:
         except np.linalg.LinAlgError as error:
             log.warning("%s: flicker noise stays: no fit: %s", self.exposure.name, error)
             samples.close()
-            return Cleaned(None, FAILED)
+            return Corrected(None, FAILED)
         finally:
             if rates is not None:
                 rates.close()
-        return Cleaned(samples, COMPLETE, mask, background, drafted)
+        return Corrected(samples, COMPLETE, mask, background, drafted)
 
     def _flat(self):
         reference = self.stream.references.get("flat")
@@ -161,28 +144,6 @@ class _Cleaning:
         if mask.shape[-2:] != tuple(size) or (mask.ndim == 3 and len(mask) != nints):
             return f"the user_mask {mask.shape} is not for {self.exposure.shape}"
         return None
-
-    def _fill(self, samples, drafted):
-        """Keep all samples; return the draft rates of integrations, or of all as one."""
-        stream = self.stream
-        nints, _, ny, nx = self.exposure.shape
-        planes = 1 if self.single_mask else nints
-        rates = RampStore((planes, ny, nx), stream.scratch) if drafted else None
-        fitting = RampFitting(self.exposure, stream.calibration, RampFit())
-
-        def take(band):
-            ramps = stream.flagged_ramps(band)
-            samples.write_rows(band.first, ramps.data[:, :, band.inner])
-            if rates is not None:
-                fitted = fitting.fit(band, ramps)
-                sci = fitted.rate.sci[None] if self.single_mask else fitted.rateints.sci
-                if self.flat is not None:
-                    sci = sci / self.flat[band.rows]
-                rates.write_rows(band.first, sci)
-
-        for _ in stream.each_band(take, split(ny, stream.height, stream.calibration.halo)):
-            pass
-        return rates
 
     def _scene_mask(self, rates):
         parameters = self.parameters

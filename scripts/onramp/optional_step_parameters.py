@@ -23,6 +23,19 @@ class ChargeMigration(OptionalStep):
     )
 
 
+class PictureFrame(OptionalStep):
+    """Remove the thermal picture frame of NIRSpec's full frame."""
+
+    mask_science_regions: bool = Field(
+        True, description="Mask known science regions; stage 1 cannot: set it to false."
+    )
+    n_sigma: Number = Field(
+        2.0, description="Limit above which a pixel shows more than background [sigma]."
+    )
+    save_mask: bool = Field(False, description="Write the mask (`pctfrm_mask`).")
+    save_correction: bool = Field(False, description="Write what is added (`pctfrm_correction`).")
+
+
 class CleanFlickerNoise(OptionalStep):
     """Remove flicker (1/f) noise, measured on the background of each group's difference."""
 

@@ -34,13 +34,6 @@ class Step(BaseModel):
     save_results: bool = Field(False, description="Write this step's output as a ramp product.")
 
 
-class UnsupportedStep(Step):
-    """A step of the reference that is off there by default and cannot be turned on here yet."""
-
-    skip: Literal[True] = Field(True, description="This step is not available yet: always true.")
-    save_results: Literal[False] = Field(False, description="Always false.")
-
-
 class GroupScale(Step):
     """Rescale groups averaged on board over a number of frames that is no power of two."""
 

@@ -224,7 +224,7 @@ class Stream:
 
     def _finish(self, band, ramps, record=lambda *_: None):
         """Take a band's ramps from jump detection to the fit; `record` what the steps leave."""
-        self.frames.apply(band, ramps, record)
+        self.frames.put(band, ramps, record)
         self.persistence.apply(band, ramps)
         record("persistence", band, ramps)
 

@@ -199,3 +199,41 @@ def flat(files):
     ]
     fits.HDUList(hdus).writeto(path)
     return {"flat": path}
+
+
+def integration_of_zeros(files):
+    """Lose the second integration: zeros throughout."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["SCI"].data[1] = 0
+    return {}
+
+
+def integration_saturated(files):
+    """Saturate the second integration from its first group on."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["SCI"].data[1] = 65535
+    return {}
+
+
+def integrations_cut_short(files):
+    """Lose the last groups of the second integration and all of the last one."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["SCI"].data[1, 2:] = 0
+        hdus["SCI"].data[-1] = 0
+    return {}
+
+
+def without_integration_times(files):
+    """Have no table of the times of integrations."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        del hdus["INT_TIMES"]
+    return {}
+
+
+def reference_output(files):
+    """Add the samples of a reference output."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        nints, ngroups, ny, nx = hdus["SCI"].data.shape
+        samples = np.random.default_rng(24).integers(5000, 9000, (nints, ngroups, ny, nx // 4))
+        hdus.append(fits.ImageHDU(samples.astype(np.uint16), name="REFOUT"))
+    return {}

@@ -1,7 +1,9 @@
-"""What is compared of the steps that are off by default."""
+"""What is compared of steps that are off by default, darks, and exposures in parts."""
 
 import edits
+from astropy.io import fits
 from cases import SAVE_ALL, Case
+from onramp.simulate import simulate
 
 SMALL = {"nx": 64, "ny": 48}
 
@@ -44,7 +46,7 @@ def _flicker_noise():
         _small("flicker", clean(**parts), **two),
         _small("flicker_masks", clean(single_mask=False, **parts), nints=3, ngroups=4),
         _small("flicker_model", clean(background_method="model", **parts), nints=1, ngroups=5),
-        _small("flicker_model_boxes", clean(background_method="model",
+        _small("flicker_model_boxes", clean(background_method="model", n_sigma=6,
                                             background_box_size=[12, 16]), **two),
         _small("flicker_no_background", clean(background_method=None), **two),
         _small("flicker_median_image", clean(background_method="median_image", **parts), nints=3,
@@ -57,7 +59,8 @@ def _flicker_noise():
         _small("flicker_of_2_groups", clean(), ngroups=2),
         _small("flicker_dense_flags", clean(), edits.many_saturated, dense_flags=True),
         _small("flicker_averaged", clean(), mode="nircam_bright"),
-        _small("flicker_columns", clean(), mode="niriss_soss", nx=256, ny=48, nints=2),
+        _small("flicker_columns", clean(), mode="niriss_soss", nx=256, ny=48, nints=2,
+               exp_type="NIS_IMAGE"),
         _small("flicker_flat", clean(apply_flat_field=True, **parts), edits.flat, **two),
         _small("flicker_fourier", clean(fit_method="fft", **parts), **nirspec),
         _small("flicker_fourier_elsewhere", clean(fit_method="fft"), **two),
@@ -102,4 +105,37 @@ def _dark():
     return [case._replace(pipeline="dark") for case in cases]
 
 
-OPTIONAL_CASES = [*_charge_migration(), *_flicker_noise(), *_persistence(), *_dark()]
+def segment(folder):
+    """Make the second of three segments of a time series."""
+    files = simulate("nirspec_bots", folder, 70, nx=64, ny=32, nints=5, ngroups=5)
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus[0].header.update(NINTS=14, INTSTART=6, INTEND=10, EXSEGNUM=2, EXSEGTOT=3)
+        hdus["INT_TIMES"].data["integration_number"] += 5
+    path = files.uncal.with_name(files.uncal.name.replace("_nrs1", "-seg002_nrs1"))
+    files.uncal.rename(path)
+    return files._replace(uncal=path)
+
+
+def _parts():
+    clean = {"clean_flicker_noise": {"skip": False}}
+    windows = {"persistence": {"skip": False, "persistence_time": 2, "dn_threshold": 50.0}}
+    return [
+        Case("segment", segment),
+        Case("segment_saved", segment, steps=SAVE_ALL | clean | windows),
+        _small("integration_of_zeros", {}, edits.integration_of_zeros),
+        _small("integration_of_zeros_likely", {"ramp_fit": {"algorithm": "LIKELY"}},
+               edits.integration_of_zeros),
+        _small("integration_of_zeros_averaged", {}, edits.integration_of_zeros,
+               mode="nircam_bright", nints=2),
+        _small("integration_of_zeros_flicker", {"clean_flicker_noise": {
+            "skip": False, "single_mask": False}}, edits.integration_of_zeros),
+        _small("integration_saturated", {}, edits.integration_saturated),
+        _small("integrations_cut_short", {}, edits.integrations_cut_short),
+        _small("without_integration_times", windows, edits.without_integration_times),
+        _small("reference_output", {}, edits.reference_output),
+    ]  # fmt: skip
+
+
+OPTIONAL_CASES = [
+    *_charge_migration(), *_flicker_noise(), *_persistence(), *_dark(), *_parts(),
+]  # fmt: skip

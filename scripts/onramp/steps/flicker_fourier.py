@@ -186,7 +186,7 @@ def _pieces(mask):
 def _piece_noise(lines, mask, passband):
     """Return the noise of one piece, fitted over the ticks of the readout's clock."""
     ny, nx = lines.shape
-    ticks = ny * (nx + LINE_OVERHEAD)
+    ticks = np.int32(ny * (nx + LINE_OVERHEAD))  # whose frequencies are in double precision
     gain = _band_pass(ticks, passband)
     passing = np.flatnonzero(gain > 0.0)
     tick = np.arange(ny)[:, np.newaxis] * (nx + LINE_OVERHEAD) + np.arange(nx)

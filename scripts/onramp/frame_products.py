@@ -1,36 +1,48 @@
-"""What clean_flicker_noise can save beside the ramps: mask, background and noise."""
+"""What picture_frame and clean_flicker_noise can save beside ramps: masks, backgrounds, noise."""
 
 import numpy as np
 from astropy.io import fits
 
 from onramp.headers import with_unit
+from onramp.parameters import STEPS
 from onramp.product_list import CUBE, IMAGE, RAMP, ProductKind
 from onramp.products import Extension, empty_extension
+from onramp.whole_frames import BACKGROUND, CHANGE, FLICKER, MASK, PICTURE_FRAME
 
-MASK, BACKGROUND, NOISE = "mask", "flicker_bkg", "flicker_noise"
-PARTS = MASK, BACKGROUND, NOISE
-STEPS_BEFORE = "picture_frame"
+PARTS = {
+    (PICTURE_FRAME, MASK): ("pctfrm_mask", "save_mask"),
+    (PICTURE_FRAME, CHANGE): ("pctfrm_correction", "save_correction"),
+    (FLICKER, MASK): ("mask", "save_mask"),
+    (FLICKER, BACKGROUND): ("flicker_bkg", "save_background"),
+    (FLICKER, CHANGE): ("flicker_noise", "save_noise"),
+}
+"""Ending of the product and parameter that asks for it, by step and part."""
 
 
-def wanted_parts(parameters, cleaned):
+def wanted_parts(parameters, results):
     """
-    Return the products to make.
+    Return the products to make; their step is one of PARTS.
 
     Parameters
     ----------
-    parameters : CleanFlickerNoise
-    cleaned : onramp.flicker_cleaning.Cleaned or None
+    parameters : Detector1Parameters
+    results : dict of str to Corrected
+        By step.
     """
-    if cleaned is None or cleaned.samples is None:
-        return []
     found = []
-    if parameters.save_mask:
-        found.append(ProductKind(MASK, MASK, IMAGE if cleaned.mask.ndim == 2 else CUBE))
-    if parameters.save_background:
-        found.append(ProductKind(BACKGROUND, BACKGROUND, RAMP))
-    if parameters.save_noise:
-        found.append(ProductKind(NOISE, NOISE, RAMP))
+    for (step, part), (suffix, parameter) in PARTS.items():
+        result = results.get(step)
+        if result is None or result.samples is None:
+            continue
+        if getattr(getattr(parameters, step), parameter):
+            image = IMAGE if part == MASK and result.mask.ndim == 2 else CUBE
+            found.append(ProductKind(suffix, (step, part), image if part == MASK else RAMP))
     return found
+
+
+def steps_before(kind):
+    """Return the steps that a product of PARTS has passed."""
+    return STEPS[: STEPS.index(kind.step[0])]
 
 
 def part_extensions(exposure, kind, drafted):
