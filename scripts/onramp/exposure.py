@@ -258,6 +258,19 @@ class Exposure:
             )
         return image
 
+    @property
+    def reference_output(self):
+        """The REFOUT image (nints, ngroups, rows, columns), or None if there is none."""
+        if "REFOUT" not in self._file:
+            return None
+        image = self._file.image("REFOUT")
+        if len(image.shape) != 4 or image.shape[:2] != self.shape[:2]:
+            raise InputError(
+                f"{self.path}[REFOUT]: shape {image.shape}; expected 4 dimensions, the first two "
+                f"{self.shape[:2]}; fetch the file again"
+            )
+        return image
+
     def sci_keywords(self):
         """Return the SCI extension's keywords that do not describe its array."""
         return keywords(self._file.header("SCI"))

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from onramp import cores as core_counts
 from onramp import headers, provenance, references
 from onramp.errors import InputError, OutputError
@@ -220,6 +222,15 @@ class ExposureJob:
                         ramp.write_rows("AVDRKCUR", first, dark_current)
                     if frames is not None:
                         ramp.write_rows("ZEROFRAME", first, frames)
+        self._carry_reference_output(stream.exposure.reference_output)
+
+    def _carry_reference_output(self, image):
+        """Copy the samples of the reference output, which no step changes, to all ramps."""
+        for first in range(0, image.shape[2] if image is not None and self.open_ramps else 0, 64):
+            rows = image.read(first, min(first + 64, image.shape[2])).astype(np.float32)
+            for _, ramps in self.open_ramps:
+                for ramp in ramps:
+                    ramp.write_rows("REFOUT", first, rows)
 
     def _statistics(self, stream, exposure, chosen, outcome):
         nints, ngroups, ny, nx = exposure.shape

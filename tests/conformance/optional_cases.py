@@ -46,8 +46,9 @@ def _flicker_noise():
         _small("flicker", clean(**parts), **two),
         _small("flicker_masks", clean(single_mask=False, **parts), nints=3, ngroups=4),
         _small("flicker_model", clean(background_method="model", **parts), nints=1, ngroups=5),
-        _small("flicker_model_boxes", clean(background_method="model", n_sigma=6,
-                                            background_box_size=[12, 16]), **two),
+        _small("flicker_model_boxes", clean(background_method="model", n_sigma=9,
+                                            background_box_size=[24, 30]),
+               sources_per_megapixel=0.0, cosmic_rays_per_s_cm2=0.0, **two),
         _small("flicker_no_background", clean(background_method=None), **two),
         _small("flicker_median_image", clean(background_method="median_image", **parts), nints=3,
                ngroups=4),
@@ -132,7 +133,7 @@ def _parts():
         _small("integration_saturated", {}, edits.integration_saturated),
         _small("integrations_cut_short", {}, edits.integrations_cut_short),
         _small("without_integration_times", windows, edits.without_integration_times),
-        _small("reference_output", {}, edits.reference_output),
+        _small("reference_output", SAVE_ALL, edits.reference_output, mode="nircam_bright"),
     ]  # fmt: skip
 
 
