@@ -129,7 +129,8 @@ def test_values_are_converted(step, name, value, expected):
         ({"ramp_fit": {"algorithm": "GLS"}}, "'OLS_C' or 'LIKELY'"),
         ({"refpix": {"siglimit": 0}}, "greater than 0"),
         ({"saturation": {"n_pix_grow_sat": 17}}, "less than or equal to 16"),
-        ({"persistence": {"skip": False}}, "steps.persistence.skip=False: not available yet"),
+        ({"clean_flicker_noise": {"autoparam": True}}, "autoparam=True: not available yet"),
+        ({"clean_flicker_noise": {"fit_method": "mean"}}, "'median' or 'fft'"),
         ([("jump", {})], "must map step names"),
     ],
 )

@@ -183,22 +183,35 @@ def showers(files):
 def flat(files):
     """Add a flat reference with pixels that are 0 and NaN."""
     rng = np.random.default_rng(23)
-    gain = files.references["gain"]
-    path = gain.with_name(gain.name.replace("gain", "flat"))
-    primary = fits.getheader(gain)
-    primary.update(REFTYPE="FLAT", DATAMODL="FlatModel", FILENAME=path.name)
-    primary.pop("GAINFACT", None)
-    level = rng.normal(1, 0.05, fits.getdata(gain, "SCI").shape).astype(np.float32)
+    level = rng.normal(1, 0.05, fits.getdata(files.references["gain"], "SCI").shape)
     level[rng.random(level.shape) < 0.01] = 0
     level[rng.random(level.shape) < 0.01] = np.nan
+    return {"flat": _write_image(files, "flat", "FlatModel", level)}
+
+
+def picture_frame(files):
+    """Add a picture frame reference that rises to the edges."""
+    ny, nx = fits.getdata(files.references["gain"], "SCI").shape
+    y, x = np.mgrid[:ny, :nx]
+    level = np.hypot(x - nx / 2, y - ny / 2) / 1e5
+    return {"pictureframe": _write_image(files, "pictureframe", "PictureFrameModel", level)}
+
+
+def _write_image(files, kind, model, image):
+    """Write a reference file of an image that covers what the gain covers."""
+    gain = files.references["gain"]
+    path = gain.with_name(gain.name.replace("gain", kind))
+    primary = fits.getheader(gain)
+    primary.update(REFTYPE=kind.upper(), DATAMODL=model, FILENAME=path.name)
+    primary.pop("GAINFACT", None)
     hdus = [
         fits.PrimaryHDU(header=primary),
-        fits.ImageHDU(level, name="SCI"),
-        fits.ImageHDU(np.zeros_like(level), name="ERR"),
-        fits.ImageHDU(np.zeros(level.shape, np.uint32), name="DQ"),
+        fits.ImageHDU(image.astype(np.float32), name="SCI"),
+        fits.ImageHDU(np.zeros(image.shape, np.float32), name="ERR"),
+        fits.ImageHDU(np.zeros(image.shape, np.uint32), name="DQ"),
     ]
     fits.HDUList(hdus).writeto(path)
-    return {"flat": path}
+    return path
 
 
 def integration_of_zeros(files):

@@ -93,6 +93,21 @@ def _persistence():
     ]  # fmt: skip
 
 
+def _picture_frame():
+    step = {"skip": False, "mask_science_regions": False, "save_results": True, "save_mask": True,
+            "save_correction": True}  # fmt: skip
+    full = {"subarray": "FULL", "nx": 2048, "ny": 2048, "xstart": 1, "ystart": 1, "noutputs": 4,
+            "nints": 1, "ngroups": 3}  # fmt: skip
+    both = {"picture_frame": step, "clean_flicker_noise": {"skip": False}}
+    return [
+        _small("picture_frame", both, edits.picture_frame, mode="nirspec_bots", **full),
+        _small("picture_frame_of_a_subarray", {"picture_frame": step}, edits.picture_frame,
+               mode="nirspec_bots", nints=2),
+        _small("picture_frame_without_reference", {"picture_frame": step}, mode="nirspec_bots",
+               nints=2),
+    ]  # fmt: skip
+
+
 def _dark():
     saved = {step: {"save_results": True} for step in ("saturation", "superbias", "linearity")}
     skipped = {step: {"skip": True} for step in ("refpix", "linearity")}
@@ -138,5 +153,6 @@ def _parts():
 
 
 OPTIONAL_CASES = [
-    *_charge_migration(), *_flicker_noise(), *_persistence(), *_dark(), *_parts(),
+    *_charge_migration(), *_flicker_noise(), *_persistence(), *_picture_frame(), *_dark(),
+    *_parts(),
 ]  # fmt: skip
