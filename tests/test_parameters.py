@@ -125,7 +125,7 @@ def test_values_are_converted(step, name, value, expected):
         ({"jump": {"flag_4_neighbors": "perhaps"}}, "boolean"),
         ({"jump": {"maximum_cores": 0}}, "none, quarter, half, all"),
         ({"jump": {"maximum_cores": "most"}}, "none, quarter, half, all"),
-        ({"refpix": {"refpix_algorithm": "sirs"}}, "the only value so far is 'median'"),
+        ({"refpix": {"refpix_algorithm": "mean"}}, "'median' or 'sirs'"),
         ({"ramp_fit": {"algorithm": "GLS"}}, "'OLS_C' or 'LIKELY'"),
         ({"refpix": {"siglimit": 0}}, "greater than 0"),
         ({"saturation": {"n_pix_grow_sat": 17}}, "less than or equal to 16"),

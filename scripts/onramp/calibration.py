@@ -121,7 +121,9 @@ class Calibration:
 
     def _survey_reference_pixels(self):
         nints, ngroups, ny, _ = self.exposure.shape
-        correction = refpix.prepare(self.exposure.subarray, self.pixeldq, self.parameters.refpix)
+        correction = refpix.prepare(
+            self.exposure.subarray, self.pixeldq, self.parameters.refpix, self._kernels()
+        )
         if correction is None:
             return
         bias = self._bias(0, ny) if self.biased else None
@@ -143,6 +145,28 @@ class Calibration:
         self.offsets = correction.survey(frames(), (nints, ngroups))
         if self.zeroframe is not None:
             self.zero_offsets = correction.survey(zero_frames(), (nints, 1))
+
+    def _kernels(self):
+        """Return the kernels of `sirs`, or None if rows are corrected by running medians."""
+        parameters = self.parameters.refpix
+        reference = self.references.get("sirskernel")
+        full = "FULL" in self.exposure.subarray.name
+        if not (parameters.uses_kernels and full and reference and reference.coefficients):
+            return None
+        from onramp.steps import sirs
+
+        return sirs.make_kernels(
+            *reference.coefficients, parameters.gaussmooth, parameters.halfwidth
+        )
+
+    @staticmethod
+    def _subtract_offsets(data, first, offsets):
+        if isinstance(offsets, refpix.Offsets):
+            refpix.subtract(data, first, offsets)
+        else:
+            from onramp.steps import sirs
+
+            sirs.subtract(data, first, offsets)
 
     def _unbiased(self, raw, bias, where):
         """Return some of a frame's samples (flat), scaled and less the superbias, float32."""
@@ -264,7 +288,7 @@ class Calibration:
 
     def _correct_refpix(self, first, data, _groupdq, _pixeldq):
         if self.offsets is not None:
-            refpix.subtract(data, first, self.offsets)
+            self._subtract_offsets(data, first, self.offsets)
 
     def _linearise(self, first, data, groupdq, pixeldq):
         if not self.linear:
@@ -338,7 +362,7 @@ class Calibration:
         unusable = frames == 0.0
         ramps = frames[:, None]
         if self.zero_offsets is not None and "refpix" in done:
-            refpix.subtract(ramps, first, self.zero_offsets)
+            self._subtract_offsets(ramps, first, self.zero_offsets)
             frames[unusable] = 0.0
         if self.linear and "linearity" in done:
             reference = self.references["linearity"]

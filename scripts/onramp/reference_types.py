@@ -48,6 +48,9 @@ REFERENCE_TYPES = MappingProxyType(
                 "dark", ("dark_current",), "R_DARK", {"SCI": (3,)}, {"DQ": (2,), "AVDRKCUR": (2,)},
                 integers=("NFRAMES", "GROUPGAP"), numbers=("AVDRKCUR",),
             ),
+            ReferenceType(
+                "sirskernel", ("refpix",), "R_SIRSKL", {}, optional=True, parameter="uses_kernels"
+            ),
             ReferenceType("pictureframe", ("picture_frame",), "R_PICFRM", {"SCI": (2,)}),
             ReferenceType(
                 "flat", ("clean_flicker_noise",), "R_FLAT", {"SCI": (2,)},

@@ -189,6 +189,19 @@ def flat(files):
     return {"flat": _write_image(files, "flat", "FlatModel", level)}
 
 
+def convolution_kernels(files):
+    """Add a sirskernel reference of kernels a few rows wide, those of the two sides different."""
+    import asdf
+
+    frequency = np.arange(129) / 256
+    amplitudes = np.exp(-((frequency * np.arange(6, 14, 2)[:, np.newaxis]) ** 2))
+    detector = fits.getval(files.uncal, "DETECTOR").lower()
+    path = files.references["gain"].with_name("sirskernel.asdf")
+    tree = {detector: {"gamma": 0.6 * amplitudes, "zeta": 0.4 * amplitudes**2}}
+    asdf.AsdfFile({"meta": {"reftype": "sirskernel"}, **tree}).write_to(path)
+    return {"sirskernel": path}
+
+
 def picture_frame(files):
     """Add a picture frame reference that rises to the edges."""
     ny, nx = fits.getdata(files.references["gain"], "SCI").shape

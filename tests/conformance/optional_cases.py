@@ -93,6 +93,17 @@ def _persistence():
     ]  # fmt: skip
 
 
+def _kernels():
+    sirs = {"refpix_algorithm": "sirs", "save_results": True}
+    full = {"mode": "nircam_full", "nx": 2048, "ny": 2048, "nints": 1, "ngroups": 2,
+            "zero_frame": True}  # fmt: skip
+    return [
+        _small("sirs", {"refpix": sirs}, edits.convolution_kernels, **full),
+        _small("sirs_without_reference", {"refpix": sirs}, mode="nircam_full", ny=64, noutputs=4),
+        _small("sirs_of_a_subarray", {"refpix": sirs}, edits.convolution_kernels, nints=1),
+    ]  # fmt: skip
+
+
 def _picture_frame():
     step = {"skip": False, "mask_science_regions": False, "save_results": True, "save_mask": True,
             "save_correction": True}  # fmt: skip
@@ -153,6 +164,7 @@ def _parts():
 
 
 OPTIONAL_CASES = [
-    *_charge_migration(), *_flicker_noise(), *_persistence(), *_picture_frame(), *_dark(),
+    *_charge_migration(), *_flicker_noise(), *_persistence(), *_kernels(),
+    *_picture_frame(), *_dark(),
     *_parts(),
 ]  # fmt: skip
