@@ -114,7 +114,8 @@ def _picture_frame():
         _small("picture_frame", both, edits.picture_frame, mode="nirspec_bots", **full),
         _small("picture_frame_of_a_subarray", {"picture_frame": step}, edits.picture_frame,
                mode="nirspec_bots", nints=2),
-        _small("picture_frame_without_reference", {"picture_frame": step}, mode="nirspec_bots",
+        _small("picture_frame_without_reference", {"picture_frame": step},
+               edits.without("pictureframe"), mode="nirspec_bots",
                nints=2),
     ]  # fmt: skip
 
