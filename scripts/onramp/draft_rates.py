@@ -36,6 +36,7 @@ def keep_samples(stream, samples, single, flat=None):
         ramps = stream.flagged_ramps(band)
         stream.frames.put(band, ramps)
         samples.write_rows(band.first, ramps.data[:, :, band.inner])
+        stream.frames.pixeldq[band.rows] = ramps.pixeldq[band.inner]
         if rates is not None:
             fitted = fitting.fit(band, ramps)
             sci = fitted.rate.sci[None] if single else fitted.rateints.sci

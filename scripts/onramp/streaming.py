@@ -23,6 +23,9 @@ from onramp.steps.jump_census import HALO, JumpCensus, take_census
 from onramp.steps.outputs import Outputs
 from onramp.whole_frames import WholeFrames
 
+AFTER_WHOLE_FRAMES = {"clean_flicker_noise", "persistence", "ramp_fit", "gain_scale", "optional"}
+"""Where samples of whole frames that are kept suffice, bands need no calibration."""
+
 
 class Ramps(NamedTuple):
     """A band's ramps after calibration; gain and read noise are None where no step needs them."""
@@ -233,7 +236,10 @@ class Stream:
             if step in self.recorders:
                 record = self.recorders[step]
                 record(band.first, *output_of(step, self.calibration, band.first, band.last))
-        ramps = self._calibrate(band, self._record)
+        if self.frames.holds_samples and self.recorders.keys() <= AFTER_WHOLE_FRAMES:
+            ramps = self._kept_ramps(band)
+        else:
+            ramps = self._calibrate(band, self._record)
         outcome = self.nothing
         if self.groupdq is not None:
             ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
@@ -242,8 +248,25 @@ class Stream:
         self._record("jump", band, ramps)
         self._finish(band, ramps, self._record)
         if self.fits:
+            if self.groupdq is not None:  # neighbours have done their part
+                ramps = ramps.inner(band.inner)
+                band = bands.Band(band.first, band.last, band.first, band.last)
             outcome += self._fit(band, ramps)
         return outcome
+
+    def _kept_ramps(self, band):
+        """Return a band's ramps without calibrating again; samples are put in their place later."""
+        rows = band.outer_first, band.outer_last
+        nints, ngroups, _, nx = self.exposure.shape
+        shape = nints, ngroups, rows[1] - rows[0], nx
+        gain = readnoise = None
+        if self.fits:
+            gain = self.references["gain"].read("SCI", *rows)
+            readnoise = self.references["readnoise"].read("SCI", *rows)
+        pixeldq = self.frames.pixeldq[slice(*rows)].copy()
+        return Ramps(
+            np.empty(shape, np.float32), np.empty(shape, np.uint8), pixeldq, gain, readnoise
+        )
 
     def _calibrate(self, band, record=lambda *_: None):
         """Return a band's ramps as they come to jump detection; `record` what the steps leave."""

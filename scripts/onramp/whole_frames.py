@@ -45,6 +45,8 @@ class WholeFrames:
         Whether any of these steps runs, so that the flags of all samples are kept.
     results : dict of str to Corrected
         By step; of those that run, after `correct`.
+    pixeldq : (ny, nx) uint32 or None
+        Data quality as it comes to these steps, if any runs.
     """
 
     def __init__(self, stream):
@@ -54,6 +56,13 @@ class WholeFrames:
         self._flicker = runs(FLICKER)
         self.wanted = self._frame or self._flicker
         self.results = {}
+        shape = stream.exposure.shape[2:]
+        self.pixeldq = np.zeros(shape, np.uint32) if self.wanted else None
+
+    @property
+    def holds_samples(self):
+        """Whether all samples are kept, as any of these steps has left them."""
+        return any(result.samples is not None for result in self.results.values())
 
     def correct(self, stopwatch):
         """Correct the samples of the exposure, whose jumps are known; note the steps' states."""
