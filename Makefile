@@ -7,11 +7,11 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance bench accuracy clean
+.PHONY: help setup run test check conformance faults faults-full slurm-test bench bench-scale accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: $(VENV)/complete ## Install onramp and the versions in requirements.lock into .venv
 
@@ -41,8 +41,21 @@ check: setup ## Look for faults of style, in the workflow, and in generated file
 conformance: setup ## Compare with the official pipeline (installed beside, in .venv-jwst)
 	$(BIN)/python -m pytest tests/conformance
 
+faults: setup ## Kill runs, fill disks, damage files: some of what faults-full does, in minutes
+	$(BIN)/python -m pytest tests/faults
+
+faults-full: setup ## 200 kills and 29,000 damaged files: about an hour
+	FAULTS=full $(BIN)/python -m pytest tests/faults -s
+
+slurm-test: setup ## Run the workflow on a Slurm of two virtual nodes, started for that (root, Debian)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-slurm.lock
+	$(BIN)/python -m pytest tests/slurm
+
 bench: setup ## Time and memory beside the official pipeline's
 	$(BIN)/python benchmarks/bench.py
+
+bench-scale: setup ## Time and memory of Snakemake itself for many exposures
+	$(BIN)/python benchmarks/scale.py --bare
 
 accuracy: setup ## Measure noise, bias and jumps by simulation, and write docs/accuracy.md
 	$(BIN)/python benchmarks/accuracy.py

@@ -7,6 +7,7 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/jobs.smk"
 
 
 validate(config, "workflow/schemas/config.schema.yaml")
@@ -16,24 +17,13 @@ wildcard_constraints:
     exposure=EXPOSURE_NAME,
 
 
-include: "workflow/rules/detector1.smk"
-include: "workflow/rules/quicklook.smk"
+include: "workflow/rules/exposures.smk"
 include: "workflow/rules/demo.smk"
+include: "workflow/rules/watching.smk"
 
 
 rule all:
     default_target: True
     input:
         all_products,
-
-
-onstart:
-    print_remarks()
-
-
-onsuccess:
-    print_summary()
-
-
-onerror:
-    print_summary()
+        reported,

@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 from onramp.errors import OnrampError
+from onramp.printing import PlainFormatter, printable, printable_lines
 
 LIMITS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"
 MODULES = "onramp", "numpy", "astropy", "numba", "pydantic"
@@ -71,7 +72,7 @@ def job(snakemake):
 
 def reason(error: BaseException) -> str:
     """Return what went wrong in one line."""
-    text = " ".join(str(error).split())
+    text = printable(" ".join(str(error).split()))
     if isinstance(error, OnrampError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -94,7 +95,7 @@ def write_crash_file(path, snakemake, error):
         "steps": snakemake.params.get("steps"),
     }
     lines = [f"{key}: {json.dumps(value, default=str)}" for key, value in facts.items()]
-    trace = "".join(traceback.format_exception(error))
+    trace = printable_lines("".join(traceback.format_exception(error)))
     write("\n".join([*lines, "", trace]), path)
 
 
@@ -129,7 +130,7 @@ def _versions():
 
 def _start_log(path):
     handler = logging.FileHandler(path, mode="w")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)-7s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
 

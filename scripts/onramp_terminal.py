@@ -1,11 +1,17 @@
-"""What a person sees of a run: a line for each exposure when it is done or has failed."""
+"""What a person sees of a run while it goes on, and the same as JSON lines for a machine."""
 
+import datetime as dt
 import json
 import logging
+import shutil
 import sys
+import threading
+import time
 from pathlib import Path
 
 from onramp import compilation
+from onramp.printing import printable
+from onramp.progress import Tally, line
 
 NOISE = (
     "Assuming unrestricted shared",
@@ -19,71 +25,185 @@ NOISE = (
     "Elapsed time",
 )
 NOISY_EVENTS = "RUN_INFO", "RESOURCES_INFO", "JOB_FINISHED", "PROGRESS"
+RECORD = "logs/progress.jsonl"
 OWN_FAILURES = "returned non-zero exit status 1.", "returned non-zero exit status 130."
+ERASE = "\r\x1b[K"
+REFRESH = 1.0  # seconds between looks at the clock, on a terminal
+REPEAT = 60.0  # seconds between lines about the whole, elsewhere
+
+
+class Screen:
+    """
+    Lines that stay, and below them on a terminal one line that tells how far the run is.
+
+    Parameters
+    ----------
+    stream : text file
+        Where to print.
+    """
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.live = stream.isatty()
+        self.status = ""
+        self.lock = threading.RLock()
+        self.said = time.monotonic()
+
+    def say(self, text):
+        """Print a line that stays."""
+        with self.lock:
+            self._write(f"{ERASE if self.status else ''}{printable(text)}\n{self.status}")
+
+    def show(self, text):
+        """Put the line about the whole: below all others on a terminal, else now and then."""
+        with self.lock:
+            if self.live:
+                self.status = printable(text)[: shutil.get_terminal_size().columns - 1]
+                self._write(f"{ERASE}{self.status}")
+            elif time.monotonic() - self.said > REPEAT:
+                self.said = time.monotonic()
+                self._write(f"{printable(text)}\n")
+
+    def clear(self):
+        """Make room for what others print."""
+        with self.lock:
+            if self.status:
+                self.status = ""
+                self._write(ERASE)
+
+    def _write(self, text):
+        self.stream.write(text)
+        self.stream.flush()
 
 
 class Progress(logging.Handler):
     """
-    Listen to Snakemake's events and tell how each exposure went.
+    Listen to Snakemake's events and tell how the run and each exposure went.
 
     Parameters
     ----------
     results : Path
         Folder of the products, where statistics and crash files are found.
+    screen : Screen, optional
+        Where to tell it; left out, only the file of JSON lines does.
     """
 
-    def __init__(self, results):
+    def __init__(self, results, screen=None):
         super().__init__(logging.INFO)
         self.results = Path(results)
-        self.total = 0
-        self.told = set()
+        self.screen = screen
+        self.tally = None
         self.running = {}
+        self.record_file = None
+        self.over = threading.Event()
 
     def emit(self, record):
         """Take notice of an event."""
         event = _event(record)
         if event == "RUN_INFO":
-            self.total = record.stats.get("detector1", 0)
-            if self.total and not compilation.mark_file().exists():
-                self._print("the first run compiles the numerical kernels: half a minute")
+            self._start(record.stats.get("detector1", 0))
         elif event == "JOB_INFO" and record.rule_name == "detector1":
-            self.running[record.jobid] = record.wildcards["exposure"]
+            self._begin(record.jobid, record.wildcards["exposure"])
         elif event == "JOB_FINISHED" and record.job_id in self.running:
-            self._tell(self.running.pop(record.job_id), self._success)
+            self._end(self.running.pop(record.job_id), True)
         elif event == "JOB_ERROR" and record.jobid in self.running:
-            self._tell(self.running.pop(record.jobid), self._failure)
+            self._end(self.running.pop(record.jobid), False)
         elif event == "JOB_ERROR":
-            self._print(f"{record.rule_name} failed; see {' '.join(record.log)}")
+            self._say(f"{record.rule_name} failed; see {' '.join(record.log)}")
 
-    def _tell(self, exposure, how):
-        self.told.add(exposure)
-        width = len(str(self.total))
-        self._print(f"[{len(self.told):{width}}/{self.total}] {exposure}: {how(exposure)}")
+    def _start(self, total):
+        if not total:
+            return
+        self.tally = Tally(total)
+        self._record("start")
+        if self.screen and not compilation.mark_file().exists():
+            self._say("the first run compiles the numerical kernels: half a minute")
+        if self.screen and self.screen.live:
+            threading.Thread(target=self._refresh, daemon=True).start()
+
+    def _refresh(self):
+        while not self.over.wait(REFRESH):
+            self.screen.show(line(self.tally.standing()))
+
+    def _begin(self, job, exposure):
+        if self.tally:
+            self.running[job] = exposure
+            self.tally.begin(exposure)
+            self._record("begin", exposure=exposure)
+
+    def _end(self, exposure, done):
+        self.tally.end(exposure, done)
+        facts = self._success(exposure) if done else self._failure(exposure)
+        self._record("done" if done else "failed", exposure=exposure, **facts)
+        standing = self.tally.standing()
+        width = len(str(standing.total))
+        ended = f"{standing.done + standing.failed:{width}}/{standing.total}"
+        self._say(f"[{ended}] {exposure}: {self._outcome(exposure, done, facts)}")
+        if self.screen:
+            self.screen.show(line(standing))
+
+    def _outcome(self, exposure, done, facts):
+        if not done:
+            log = self.results / "logs" / f"{exposure}.log"
+            reason = facts.get("reason")
+            return f"failed: {reason}" if reason else f"ended without a word; see {log}"
+        return f"{facts['seconds']:.1f} s, {facts['peak_mb']:.0f} MB" if facts else "done"
 
     def _success(self, exposure):
         try:
             with open(self.results / f"{exposure}_statistics.json") as file:
                 found = json.load(file)
-            return f"{found['seconds']:.1f} s, {found['peak_mb']:.0f} MB"
-        except (OSError, ValueError, KeyError):
-            return "done"
+            return {key: float(found[key]) for key in ("seconds", "peak_mb")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
     def _failure(self, exposure):
-        path = self.results / f"{exposure}_pipecrash.txt"
         try:
-            with open(path) as file:
-                reason = next(line for line in file if line.startswith("reason: "))
-            return f"failed: {json.loads(reason.removeprefix('reason: '))}"
+            with open(self.results / f"{exposure}_pipecrash.txt") as file:
+                reason = next(text for text in file if text.startswith("reason: "))
+            return {"reason": json.loads(reason.removeprefix("reason: "))}
         except (OSError, ValueError, StopIteration):
-            return f"ended without a word; see {self.results}/logs/{exposure}.log"
+            return {}
 
-    def _print(self, line):
-        print(line, file=sys.stderr, flush=True)
+    def _say(self, text):
+        if self.screen:
+            self.screen.say(text)
+
+    def _record(self, event, **facts):
+        """Add a line to the file for machines; where it cannot be written the run goes on."""
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
+        entry = {"time": now, "event": event, **facts, **self.tally.standing()._asdict()}
+        try:
+            if self.record_file is None:
+                path = self.results / RECORD
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.record_file = open(path, "w", encoding="utf-8")  # noqa: SIM115
+            self.record_file.write(json.dumps(entry) + "\n")
+            self.record_file.flush()
+        except OSError as problem:
+            self._say(f"{self.results / RECORD}: {problem.strerror}; the run goes on without it")
+
+    def finish(self):
+        """Note that the run is over and leave the terminal to others."""
+        if self.over.is_set():
+            return
+        self.over.set()
+        if self.screen:
+            self.screen.clear()
+        if self.tally:
+            self._record("end")
+
+    def close(self):
+        """Finish at the end of the process, if no hook has."""
+        self.finish()
+        if self.record_file:
+            self.record_file.close()
+        super().close()
 
 
-def follow(logger, settings, results):
+def follow(logger, settings, results, main=True):
     """
-    Report progress in place of Snakemake's own lines, if ``quiet: rules`` turns these off.
+    Report progress: in a file, and for Snakemake's own lines if ``quiet: rules`` turns these off.
 
     Parameters
     ----------
@@ -92,13 +212,24 @@ def follow(logger, settings, results):
     settings : snakemake.settings.types.OutputSettings
     results : Path
         Folder of the products.
+    main : bool, optional
+        Whether this is the user's process, and not one that Snakemake started for a job.
+
+    Returns
+    -------
+    Progress or None
+        To be finished at the end of the run; None for a dry run or a job.
     """
-    if settings.dryrun or "RULES" not in {choice.name for choice in settings.quiet or ()}:
-        return
+    if settings.dryrun or not main:
+        return None
+    quiet = "RULES" in {choice.name for choice in settings.quiet or ()}
+    screen = Screen(sys.stderr) if quiet else None
     for handler in logger.handlers:
-        if handler.name == "DefaultStreamHandler":
-            handler.addFilter(_is_news)
-    logger.addHandler(Progress(results))
+        if screen and handler.name == "DefaultStreamHandler":
+            handler.addFilter(lambda record: _is_news(record) and not screen.clear())
+    progress = Progress(results, screen)
+    logger.addHandler(progress)
+    return progress
 
 
 def _event(record):

@@ -1,3 +1,3 @@
-"""The conformance suite needs the reference pipeline: it runs when its folder is named."""
+"""Suites that need time, the reference pipeline or a Slurm: they run when named."""
 
-collect_ignore = ["conformance"]
+collect_ignore = ["conformance", "faults", "slurm"]

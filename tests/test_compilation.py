@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import subprocess
 import time
 
@@ -46,6 +47,33 @@ def test_folder_that_cannot_be_written_is_no_error(calls, tmp_path):
     (tmp_path / "cache").touch()
     compilation.ensure()
     assert calls.read_text() == ""
+
+
+@pytest.fixture
+def node(monkeypatch):
+    """A node of a cluster."""
+    monkeypatch.setattr(os, "environ", {**os.environ, "SLURM_JOB_ID": "1"})
+    os.environ.pop("NUMBA_CACHE_DIR", None)
+
+
+def test_kinds_of_nodes_share_no_cache(monkeypatch, node):
+    here = compilation.mark_file()
+    monkeypatch.setattr(compilation, "_processor", lambda: "another")
+    assert compilation.mark_file().parent != here.parent
+    assert compilation.mark_file().parent.parent == here.parent.parent
+
+
+def test_cache_that_the_user_names_is_divided_once(monkeypatch, tmp_path, node):
+    os.environ["NUMBA_CACHE_DIR"] = str(tmp_path)
+    cache = compilation.mark_file().parent
+    assert cache.parent == tmp_path
+    os.environ["NUMBA_CACHE_DIR"] = str(cache)
+    assert compilation.mark_file().parent == cache
+
+
+def test_numba_is_told_where_the_cache_is(calls, tmp_path, node):
+    compilation.ensure()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "cache")
 
 
 def test_mark_depends_on_kernels_and_machine(monkeypatch):

@@ -157,6 +157,16 @@ def test_wrong_dimensions_or_type(changed, sci):
         ("GROUPGAP", -1, "negative"),
         ("TGROUP", 0.0, "not positive"),
         ("TFRAME", -2.0, "not positive"),
+        ("TFRAME", 1e-300, "below"),
+        ("TGROUP", 1e300, "beyond"),
+        ("NFRAMES", 2147483647, "beyond"),
+        ("GROUPGAP", 10**15, "beyond"),
+        ("FRMDIVSR", 10**9, "beyond"),
+        ("NOUTPUTS", -(10**9), "beyond"),
+        ("DRPFRMS1", 10**9, "beyond"),
+        ("DRPFRMS1", "none", "not an integer"),
+        ("GAINFACT", "two", "not a number"),
+        ("GAINFACT", 1e300, "beyond"),
         ("DATE_OBS", "yesterday", "no date"),
         ("TIME_OBS", "noon", "no date"),
         ("NGROUPS", "ten", "NGROUPS='ten' is not an integer"),
@@ -233,3 +243,12 @@ def test_the_file_is_closed_again(changed):
     for _ in range(5):
         refusal(path)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("name", ["caf\xe9", "\x1b[31mred", "two\nlines", ""])
+def test_names_that_no_header_can_hold(uncal, tmp_path, name):
+    path = tmp_path / f"{name}_uncal.fits"
+    path.write_bytes(uncal.read_bytes())
+    with pytest.raises(InputError, match="no header can hold this file's name") as caught:
+        Exposure(path)
+    assert str(caught.value).isprintable()

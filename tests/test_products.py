@@ -319,3 +319,29 @@ def test_in_memory():
         _ = product.err
     product.discard()
     assert not hasattr(product, "sci")
+
+
+def test_leavings_of_killed_processes_are_swept_up(tmp_path):
+    path = tmp_path / "x_rate.fits"
+    (tmp_path / ".x_rate.fits.123.part").touch()
+    (tmp_path / ".x_rateints.fits.123.part").touch()
+    product = ProductFile(path, a_header(), extensions_of(some_arrays()))
+    assert not (tmp_path / ".x_rate.fits.123.part").exists()
+    assert (tmp_path / ".x_rateints.fits.123.part").exists()
+    being_written = tmp_path / f".x_rate.fits.{os.getpid()}.part"
+    other = being_written.rename(tmp_path / ".x_rate.fits.124.part")
+    again = ProductFile(path, a_header(), extensions_of(some_arrays()))
+    assert other.exists()
+    again.discard()
+    product.discard()
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path):
+    with pytest.raises(OutputError, match="File name too long"):
+        ProductFile(tmp_path / f"{'n' * 250}.fits", a_header(), [])
+
+
+def test_size_is_that_of_the_file(tmp_path):
+    product = ProductFile(tmp_path / "x.fits", a_header(), extensions_of(some_arrays()))
+    product.finish()
+    assert product.path.stat().st_size == product.size

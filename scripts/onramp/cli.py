@@ -10,6 +10,7 @@ from pathlib import Path
 from onramp import __version__
 from onramp.errors import OnrampError, ParameterError
 from onramp.parameters import STEPS, nearest, step_model
+from onramp.printing import PlainFormatter, printable
 
 _OPTIONS = (
     *("references", "crds_context", "output_dir", "save_results", "save_calibrated_ramp"),
@@ -229,10 +230,10 @@ def _run_detector1(options, steps, overrides):
     from onramp import origins
     from onramp.detector1 import process_exposure, references_folder, split_overrides
 
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(
-        level=logging.WARNING if options.quiet else logging.INFO,
-        format="%(asctime)s %(message)s",
-        datefmt="%H:%M:%S",
+        level=logging.WARNING if options.quiet else logging.INFO, handlers=[handler]
     )
     parameters, overrides = split_overrides(steps, overrides, "command line")
     if options.command in ("dark", "calwebb_dark"):
@@ -250,7 +251,7 @@ def _run_detector1(options, steps, overrides):
         context=options.crds_context,
     )
     if not options.quiet:
-        print(f"{statistics['exposure']}: products in {options.output_dir}")
+        print(f"{printable(statistics['exposure'])}: products in {options.output_dir}")
     return 0
 
 

@@ -21,8 +21,12 @@ def ensure() -> None:
 
     Of several processes one compiles and the others wait for it. Where no lock or mark can be kept
     each compiles what it needs when it needs it, which costs time and nothing else.
+
+    To be called before numba is imported: on a cluster it tells numba where the cache is.
     """
     mark = mark_file()
+    if _on_cluster():
+        os.environ["NUMBA_CACHE_DIR"] = str(mark.parent)
     if mark.exists():
         return
     with contextlib.suppress(OSError), _lock(mark.with_suffix(".lock")):
@@ -35,12 +39,31 @@ def ensure() -> None:
 
 def mark_file() -> Path:
     """Return the file that tells that the present kernels are compiled for this kind of machine."""
-    kind = [library_digest(WARM_UP), sys.version, version("numba"), _processor()]
-    name = hashlib.sha256("\n".join(kind).encode()).hexdigest()[:16]
+    kind = [sys.version, version("numba"), _processor()]
+    folder = _cache()
+    if _on_cluster():
+        # Nodes of different kinds share no folder: numba numbers a function's compiled files by an
+        # index that two nodes can change at once, so that one could be given code for another.
+        machine = f"machine-{_digest(*kind)}"
+        folder = folder if folder.name == machine else folder / machine
+        kind.append(str(Path(__file__).parent))  # numba keeps those of each place apart
+    return folder / f"kernels-{_digest(library_digest(WARM_UP), *kind)}.compiled"
+
+
+def _cache():
+    """Return the folder that holds compiled kernels, for all kinds of machines."""
+    if _on_cluster() and "NUMBA_CACHE_DIR" in os.environ:
+        return Path(os.environ["NUMBA_CACHE_DIR"])
     folder = Path(__file__).parent / "__pycache__"
-    if not os.access(folder, os.W_OK):
-        folder = cache_folder()
-    return folder / f"kernels-{name}.compiled"
+    return folder if os.access(folder, os.W_OK) else cache_folder()
+
+
+def _on_cluster():
+    return "SLURM_JOB_ID" in os.environ
+
+
+def _digest(*parts):
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _processor():

@@ -1,6 +1,7 @@
 """What a run is asked to do: the workflow's configuration as a typed model."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -63,6 +64,12 @@ class Configuration(_Model):
         False, description="Write the calibrated ramp, `<exposure>_ramp.fits`, as well."
     )
     quicklook: bool = Field(True, description="Draw a picture of each exposure's products.")
+    batch_seconds: float | None = Field(
+        None,
+        ge=0,
+        description="Exposures of so many predicted seconds [s] share a job; 0: none does; "
+        "null: 300 where a scheduler starts the jobs, else 0.",
+    )
     references: References = References()
     steps: Detector1Parameters = Detector1Parameters()
 
@@ -157,6 +164,12 @@ def refuse_mixing(parallelism: str, steps: Detector1Parameters, origin: str) -> 
                 f"{origin}: steps.{step}.maximum_cores={asked} does not go with parallelism: "
                 "exposures; set it to none, or set parallelism: steps"
             )
+
+
+@cache
+def plain_steps(steps: Detector1Parameters) -> dict:
+    """Return parameters as a mapping, without numbers of threads; equal ones share it."""
+    return steps.model_dump(exclude=THREADS)
 
 
 def threads_used(steps: Detector1Parameters, granted: int) -> int:

@@ -1,8 +1,20 @@
 """What can go wrong, in one line for the person at the terminal."""
 
+from onramp.printing import printable
+
 
 class OnrampError(Exception):
-    """A problem the user can mend: the message says what, where and the remedy, in one line."""
+    """
+    A problem the user can mend: the message says what, where and the remedy, in one line.
+
+    Parameters
+    ----------
+    message : str
+        Characters that are not printable are shown as escapes.
+    """
+
+    def __init__(self, message):
+        super().__init__(printable(message))
 
 
 class InputError(OnrampError):
@@ -19,3 +31,7 @@ class ParameterError(OnrampError):
 
 class OutputError(OnrampError):
     """The products cannot be written."""
+
+
+class KernelCacheError(OnrampError):
+    """The folder of compiled kernels cannot be trusted."""

@@ -9,6 +9,7 @@ from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
+from onramp.limits import FULL, LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST
 from onramp.steps.dark_current import Readout
 from onramp.steps.refpix import Placement
 
@@ -24,9 +25,9 @@ COUNTS = (
     *("NINTS", "NGROUPS", "NFRAMES", "GROUPGAP"),
     *("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "FASTAXIS", "SLOWAXIS"),
 )
-OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR")
+OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR", "DRPFRMS1")
+OPTIONAL_NUMBERS = ("GAINFACT",)
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
-FULL = 2048
 
 
 class Exposure:
@@ -54,6 +55,11 @@ class Exposure:
     def __init__(self, path):
         self.path = Path(path)
         self.name = self.path.name.removesuffix(".fits").removesuffix("_uncal")
+        if not (self.name and self.path.name.isascii() and self.path.name.isprintable()):
+            raise InputError(
+                f"{self.path}: no header can hold this file's name; use ASCII, or list the file in "
+                "a sheet under another name"
+            )
         self._file = FitsImages(self.path, InputError)
         try:
             self._check()
@@ -107,6 +113,9 @@ class Exposure:
         for keyword in (*COUNTS, *OPTIONAL_COUNTS):
             if keyword in COUNTS or self._value(keyword) is not None:
                 self._expect(keyword, "an integer", lambda v: _is_number(v) and v == int(v))
+        for keyword in OPTIONAL_NUMBERS:
+            if self._value(keyword) is not None:
+                self._expect(keyword, "a number", _is_number)
         try:
             datetime.fromisoformat(self.date_obs)
         except ValueError:
@@ -178,9 +187,17 @@ class Exposure:
         axes = abs(header["FASTAXIS"]), abs(header["SLOWAXIS"])
         if sorted(axes) != [1, 2]:
             self._refuse("FASTAXIS, SLOWAXIS", f"are {axes}", "expected one of 1 and one of 2")
-        for keyword in ("NFRAMES", "TGROUP", "TFRAME"):
-            if not header[keyword] > 0:
-                self._refuse(f"{keyword}={header[keyword]}", "is not positive", "mend the header")
+        for keyword, least in {"NFRAMES": 1, **dict.fromkeys(SECONDS, SHORTEST)}.items():
+            if not header[keyword] >= least:
+                problem = "is not positive" if header[keyword] <= 0 else f"is below {least}"
+                self._refuse(f"{keyword}={header[keyword]}", problem, "mend the header")
+        limits = dict.fromkeys(SECONDS, LONGEST) | dict.fromkeys(
+            ("NFRAMES", "GROUPGAP", "DRPFRMS1", "FRMDIVSR", "NOUTPUTS"), MOST_FRAMES
+        )
+        limits["GAINFACT"] = LARGEST_FACTOR
+        for keyword, most in limits.items():
+            if abs(self._value(keyword) or 0) > most:
+                self._refuse(f"{keyword}={header[keyword]}", f"is beyond {most}", "mend the header")
         if header["GROUPGAP"] < 0:
             self._refuse(f"GROUPGAP={header['GROUPGAP']}", "is negative", "mend the header")
 

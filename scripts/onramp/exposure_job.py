@@ -138,6 +138,8 @@ class ExposureJob:
         for product in self.open_products:
             product.finish()
         stream.persistence.save()
+        paths = [p.path for p in self.open_products if not isinstance(p, Product)]
+        statistics["products"] = {path.name: path.stat().st_size for path in paths}
         self.open_products.clear()
         for step, seconds in stream.stopwatch.seconds.items():
             log.info("time %-14s %.2f s", step, seconds)

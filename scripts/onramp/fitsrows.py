@@ -1,21 +1,19 @@
 """
 Bands of rows from the images of a FITS file, read by offset and safe for threads.
 
-Headers are parsed once by astropy; data are read where and when they are wanted, never whole.
+Headers are read once; data are read where and when they are wanted, never whole.
 """
 
-import contextlib
 import os
 import warnings
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning
 
 from onramp.errors import OnrampError
+from onramp.fitsheaders import BLOCK, DamagedHeaderError, read_units
 
-BLOCK = 2880
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _UNSIGNED = {16: (1 << 15, np.uint16), 32: (1 << 31, np.uint32)}
 
@@ -121,12 +119,16 @@ class FitsImages:
         self._error = error
         self._file = None
         try:
-            self._headers = _headers(self.path, error)
             self._file = os.open(self.path, os.O_RDONLY)
+            self._units = read_units(self._file)
+        except DamagedHeaderError as problem:
+            self.close()
+            raise error(f"{path}{problem}") from None
         except OSError as problem:
+            self.close()
             raise error(f"{path}: {problem.strerror or 'cannot be read'}") from problem
-        self.primary = self._headers[0][0]
-        self.names = [header.get("EXTNAME", "PRIMARY") for header, *_ in self._headers]
+        self.primary = self._units[0].header
+        self.names = [unit.name for unit in self._units]
 
     def __enter__(self):
         return self
@@ -145,71 +147,50 @@ class FitsImages:
 
     def header(self, name):
         """Return an extension's header."""
-        return self._headers[self._index(name)][0]
+        return self._unit(name).header
 
     def image(self, name) -> ImageRows:
         """Return an image extension, ready to be read."""
-        header, offset, _ = self._headers[self._index(name)]
-        if header.get("XTENSION", "IMAGE").strip() != "IMAGE" or header.get("NAXIS", 0) < 2:
+        _, header, start, _ = self._unit(name)
+        image = str(header.get("XTENSION", "IMAGE")).strip() == "IMAGE"
+        if not image or header["NAXIS"] < 2 or header.get("PCOUNT", 0):
             raise self._error(f"{self.path}[{name}]: not an image")
-        return ImageRows(self._file, self.path, header, offset, self._error)
+        return ImageRows(self._file, self.path, header, start, self._error)
 
-    def table(self, name) -> np.ndarray:
-        """Return a table extension as a record array."""
-        self._index(name)
-        with fits.open(self.path, memmap=False) as file:
-            data = file[name].data
-            return np.rec.fromarrays([data[n] for n in data.names], names=data.names)
+    def table(self, name) -> fits.FITS_rec:
+        """
+        Return a small table extension, read whole.
+
+        Raises
+        ------
+        OnrampError
+            If it is no table, or damaged.
+        """
+        unit = self._unit(name)
+        content = unit.header.tostring().encode("ascii") + self.data_bytes(name)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                table = fits.BinTableHDU.fromstring(content).data
+                for column in table.names:
+                    table[column]
+            if (table.dtype.itemsize, len(table)) != (unit.header["NAXIS1"], unit.header["NAXIS2"]):
+                raise ValueError("columns and rows disagree")
+        except Exception as problem:  # astropy fails in as many ways as a table can be damaged
+            raise self._error(
+                f"{self.path}[{name}]: no table, or a damaged one; fetch the file again"
+            ) from problem
+        return table
 
     def data_bytes(self, name) -> bytes:
         """Return an extension's data as they are in the file, in whole blocks."""
-        _, offset, size = self._headers[self._index(name)]
-        content = os.pread(self._file, size, offset)
+        _, _, start, size = self._unit(name)
+        content = os.pread(self._file, size, start)
         return content.ljust(-(-len(content) // BLOCK) * BLOCK, b"\0")
 
-    def _index(self, name):
+    def _unit(self, name):
         if name not in self.names:
             raise self._error(
                 f"{self.path}: no {name} extension; it has {', '.join(self.names[1:]) or 'none'}"
             )
-        return self.names.index(name)
-
-
-def _headers(path, error):
-    """Return each HDU's header and its data's offset and size; check the file's length."""
-    found = []
-    length = path.stat().st_size
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyUserWarning)
-            with (
-                open(path, "rb") as raw,  # astropy leaves what it opens itself open when it fails
-                fits.open(raw, memmap=True, disable_image_compression=True) as file,
-            ):
-                for hdu in _each(file):
-                    info = hdu.fileinfo()
-                    found.append((hdu.header, info["datLoc"], info["datSpan"]))
-    except (fits.VerifyError, AstropyUserWarning, ValueError, KeyError, TypeError) as problem:
-        raise error(f"{path}: truncated or damaged FITS file; fetch it again") from problem
-    except OSError as problem:
-        if problem.errno is not None:
-            raise
-        reason = "empty file" if length == 0 else "not a FITS file, or damaged"
-        raise error(f"{path}: {reason}; fetch it again") from problem
-    for header, offset, size in found:
-        name = header.get("EXTNAME", "PRIMARY")
-        if header.get("ZIMAGE"):
-            raise error(f"{path}[{name}]: compressed images are not read; uncompress the file")
-        if offset + size > length:
-            raise error(
-                f"{path}[{name}]: truncated at {length} of {offset + size} bytes; fetch it again"
-            )
-    return found
-
-
-def _each(file):
-    with contextlib.suppress(IndexError):
-        n = 0
-        while True:
-            yield file[n]
-            n += 1
+        return self._units[self.names.index(name)]

@@ -31,7 +31,7 @@ def glance(uncal) -> Glance:
         If the file does not begin as an uncal file does.
     """
     try:
-        with open(uncal, "rb") as file:
+        with open(uncal, "rb", buffering=0) as file:
             primary, _, extension = file.read(START).partition(EXTENSION)
     except OSError as problem:
         raise InputError(f"{uncal}: {problem.strerror}") from problem

@@ -5,10 +5,25 @@ import functools
 import numba
 import numpy as np
 
-kernel = functools.partial(
-    numba.njit, cache=True, nogil=True, error_model="numpy", no_cfunc_wrapper=True
-)
-"""Decorate a kernel: cached on disk, free of the interpreter lock, IEEE division, no fast math."""
+from onramp.kernel_cache import use_cache
+
+
+def kernel(function, **options):
+    """
+    Decorate a kernel: cached on disk, free of the interpreter lock, IEEE division, no fast math.
+
+    Parameters
+    ----------
+    function : callable
+    **options
+        Further options of `numba.njit`.
+    """
+    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
+    made = numba.njit(function, **options)
+    if made is not function:  # it is with NUMBA_DISABLE_JIT
+        use_cache(made)
+    return made
+
 
 inner_kernel = functools.partial(kernel, no_cpython_wrapper=True)
 """Decorate a kernel that only kernels call: it compiles faster."""

@@ -3,7 +3,7 @@
 import math
 
 from onramp.bands import band_height
-from onramp.exposure import FULL, Exposure
+from onramp.limits import FULL
 from onramp.parameters import Detector1Parameters
 
 BASE = 200e6  # interpreter, libraries and compiled kernels
@@ -35,6 +35,10 @@ def predict_mb(uncal, cores=1, rows=None, steps=None) -> int:
     InputError
         If the file cannot be used.
     """
+    from onramp.exposure import (
+        Exposure,
+    )  # brings the kernels along, which a prediction does without
+
     with Exposure(uncal) as exposure:
         return predict_shape_mb(exposure.shape, cores, rows, steps)
 

@@ -6,6 +6,7 @@ beside its final one and renamed when it is complete and synced.
 """
 
 import contextlib
+import fcntl
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -110,7 +111,7 @@ class ProductFile:
     Parameters
     ----------
     path : Path
-        Final name.
+        Final name; what killed processes left under another is removed.
     primary : fits.Header
         Values may change until `finish`, the number of cards may not.
     extensions : list of Extension or RawExtension
@@ -128,11 +129,13 @@ class ProductFile:
         self._extensions = {}
         self._headers = []
         self._band_sums = {}
-        self._file = None
+        self._file = self._lock = None
         self.sums = []
         try:
             with self._explained():
-                self._file = os.open(self._part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+                sweep(self.path)
+                self._lock = open_part(self._part)
+                self._file = os.dup(self._lock)
                 self.size = self._lay_out(extensions)
                 os.posix_fallocate(self._file, 0, self.size)
         except BaseException:  # even an interrupt: nobody else knows the file yet
@@ -228,14 +231,47 @@ class ProductFile:
         except BaseException:
             self.discard()
             raise
+        self._release()
 
     def discard(self):
         """Remove what has been written; to be called once no thread writes any more."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone, or its name is too long to be made
             self._part.unlink()
+        self._release()
+
+    def _release(self):
+        for file in (self._file, self._lock):
+            if file is not None:
+                os.close(file)
+        self._file = self._lock = None
+
+
+def sweep(path):
+    """Remove what processes that were killed left of a product under a name of its own."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(path.parent):
+            if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".part"):
+                with contextlib.suppress(OSError), open(entry.path, "rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if os.path.samestat(os.fstat(file.fileno()), os.stat(entry.path)):
+                        os.unlink(entry.path)
+
+
+def open_part(path) -> int:
+    """
+    Make a file to write, locked until its descriptor and all copies of it are closed.
+
+    While it is locked, `sweep` in another process leaves it alone; where there are no locks it does
+    so anyway.
+    """
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                return file
+        os.close(file)  # swept up before it was locked
 
 
 def _sync_folder(path):

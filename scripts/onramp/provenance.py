@@ -1,5 +1,6 @@
 """What products record of their making: cards of their headers, and a file beside them."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from onramp import cores, origins
 from onramp.errors import InputError, OutputError
 from onramp.parameters import Detector1Parameters
+from onramp.products import open_part, sweep
 from onramp.software import processor, software
 
 FORMAT = "onramp-provenance"
@@ -208,8 +210,11 @@ class RecordFile:
     def __init__(self, path, content):
         self.path = Path(path)
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._lock = None
         text = json.dumps(content, indent=1) + "\n"
         try:
+            sweep(self.path)
+            self._lock = open_part(self._part)
             with open(self._part, "w") as file:
                 file.write(text)
                 file.flush()
@@ -233,7 +238,15 @@ class RecordFile:
         except OSError as problem:
             self.discard()
             raise self._explained(problem) from problem
+        self._release()
 
     def discard(self):
         """Remove what has been written."""
-        self._part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone, or its name is too long to be made
+            self._part.unlink()
+        self._release()
+
+    def _release(self):
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

@@ -66,7 +66,7 @@ def draw(uncal, rate, rateints, statistics, picture) -> None:
         unit = product["SCI"].header.get("BUNIT", "DN/s")
     report = statistics.get("jump_report")
     figure, panels, plots, reported = _layout(image.shape, report is not None)
-    figure.suptitle(_title(statistics), x=0.01, ha="left", fontsize=12, color=INK)
+    figure.suptitle(_title(statistics), x=0.01, ha="left", fontsize=12, color=INK, parse_math=False)
     _draw_rate(panels[0], image, quality, unit)
     _draw_jumps(panels[1], jumps, statistics["nints"])
     _draw_quality(panels[2], quality)

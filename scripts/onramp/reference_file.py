@@ -1,11 +1,11 @@
 """An open reference file: checked, cut to the exposure's subarray, read by bands of rows."""
 
 import numpy as np
-from astropy.io import fits
 
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
+from onramp.limits import LARGEST_FACTOR, MOST_FRAMES
 from onramp.reference_index import text, wrong_detector
 from onramp.reference_types import REFERENCE_TYPES, Reference
 
@@ -144,13 +144,19 @@ class OpenReference:
 
     def _check_keywords(self):
         for keyword in self._kind.integers:
-            if not _is_number(self.header.get(keyword), int):
-                self._refuse("", f"{keyword}={self.header.get(keyword)}; expected an integer",
+            value, least = self.header.get(keyword), int(keyword == "NFRAMES")
+            if not _is_number(value, int):
+                self._refuse("", f"{keyword}={value}; expected an integer", "mend the header")
+            if not least <= value <= MOST_FRAMES:
+                self._refuse("", f"{keyword}={value}; expected {least} to {MOST_FRAMES}",
                              "mend the header")  # fmt: skip
         for keyword in self._kind.numbers:
             value = self.header.get(keyword)
-            if value is not None and not _is_number(value, (int, float)):
-                self._refuse("", f"{keyword}={value}; expected a number", "mend the header")
+            if value is None:
+                continue
+            if not _is_number(value, (int, float)) or not abs(value) <= LARGEST_FACTOR:
+                self._refuse("", f"{keyword}={value}; expected a number up to {LARGEST_FACTOR:.0g}",
+                             "mend the header")  # fmt: skip
 
     def _check_images(self):
         images = {}
@@ -176,14 +182,13 @@ class OpenReference:
         """Return the value and mnemonic of each bit that the file defines, or None."""
         if "DQ" not in self._images or "DQ_DEF" not in self._file:
             return None
+        rows = self._file.table("DQ_DEF")
         try:
-            with fits.open(self.reference.path, memmap=False) as file:
-                rows = file["DQ_DEF"].data
-                return [
-                    (int(value) & 0xFFFFFFFF, str(name))
-                    for value, name in zip(rows["VALUE"], rows["NAME"])
-                ]
-        except (KeyError, ValueError, TypeError, OSError, AttributeError, IndexError):
+            return [
+                (int(value) & 0xFFFFFFFF, str(name))
+                for value, name in zip(rows["VALUE"], rows["NAME"])
+            ]
+        except (KeyError, ValueError, TypeError, OverflowError):
             self._refuse("[DQ_DEF]", "no table with columns VALUE and NAME")
 
     def _place(self, exposure):

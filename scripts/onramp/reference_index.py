@@ -2,17 +2,14 @@
 
 import datetime as dt
 import os
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 from astropy.io import fits
-from astropy.utils.exceptions import AstropyUserWarning
 
 from onramp.errors import ReferenceFileError
+from onramp.fitsheaders import DamagedHeaderError, read_header
 
-BLOCK = 2880
-LARGEST_HEADER = 400 * BLOCK
 WILD = frozenset({"", "N/A", "ANY", "GENERIC"})
 PATTERNS = {
     "DETECTOR": "P_DETECT",
@@ -60,23 +57,13 @@ def read_primary(path) -> fits.Header:
     OSError
         If the file cannot be read or is no FITS file.
     """
-    content = b""
-    with open(path, "rb") as file:
-        while not any(content[n : n + 80].rstrip() == b"END" for n in _last_cards(content)):
-            block = file.read(BLOCK)
-            if not content and not block.startswith(b"SIMPLE  ="):
-                raise OSError("not a FITS file")
-            if len(block) < BLOCK or len(content) > LARGEST_HEADER:
-                raise OSError("the header has no end")
-            content += block
+    file = os.open(path, os.O_RDONLY)
     try:
-        return fits.Header.fromstring(content)
-    except (ValueError, fits.VerifyError) as problem:
-        raise OSError("the header is damaged") from problem
-
-
-def _last_cards(content):
-    return range(max(0, len(content) - BLOCK), len(content), 80)
+        return read_header(file, 0)[0]
+    except DamagedHeaderError as problem:
+        raise OSError(f"damaged{problem}") from problem
+    finally:
+        os.close(file)
 
 
 def index_folder(folder) -> Index:
@@ -104,7 +91,7 @@ def index_folder(folder) -> Index:
         seen.add(real)
         try:
             facts = _read_facts(path)
-        except (OSError, fits.VerifyError):
+        except OSError:
             unreadable.append(path)
             continue
         if text(facts["REFTYPE"]):
@@ -113,10 +100,8 @@ def index_folder(folder) -> Index:
 
 
 def _read_facts(path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
-        header = read_primary(path)
-        return {keyword: header.get(keyword) for keyword in _FACTS}
+    header = read_primary(path)
+    return {keyword: header.get(keyword) for keyword in _FACTS}
 
 
 def mismatch(facts, exposure) -> str | None:

@@ -215,7 +215,11 @@ def _absent(exposure, kind, steps, search) -> None:
 
 
 def checked(kind, path) -> Reference:
-    """Return a reference file if no value in it is impossible."""
+    """Return a reference file if a header can name it and no value in it is impossible."""
+    if not (path.name.isascii() and path.name.isprintable()):
+        raise ReferenceFileError(
+            f"{path}: no header can hold this file's name; rename it to one in ASCII"
+        )
     known = digest(path)
     if known.findings:
         raise ReferenceFileError(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from onramp.printing import printable
+
 # title as printed, None for what is printed beside another
 COLUMNS = {
     "exposure": "exposure",
@@ -49,10 +51,17 @@ def collect(results, names) -> pd.DataFrame:
         missing), seconds [s], peak_mb [MB], jump_rate and jump_error [cm-2 s-1], jump_size [e-],
         jump_verdict, bad_fraction, reason.
     """
-    results = Path(results)
-    table = pd.DataFrame([_row(results, name) for name in names], columns=[*COLUMNS, "reason"])
-    rank = table["state"].map({state: n for n, state in enumerate(ORDER)})
-    return table.iloc[rank.argsort(kind="stable")].reset_index(drop=True)
+    cells = [*COLUMNS, "reason"]
+    found = [{cell: row.get(cell) for cell in cells} for row in rows(results, names)]
+    return pd.DataFrame(found, columns=cells).sort_values(
+        "state", key=lambda states: states.map(ORDER.index), kind="stable", ignore_index=True
+    )
+
+
+def rows(results, names):
+    """Yield for each exposure, in the order given, all that is known of it, by name."""
+    for name in names:
+        yield _row(Path(results), name)
 
 
 def _row(results, name):
@@ -124,7 +133,7 @@ def text(table) -> str:
     header, *rows = ("  ".join(row).rstrip() for row in zip(*aligned))
     lines = [header, "-" * max(map(len, [header, *rows]))]
     for row, reason in zip(rows, shown["reason"]):
-        lines += [row, f"    {reason}"] if reason else [row]
+        lines += [row, f"    {printable(reason)}"] if reason else [row]
     if len(shown) < len(table):
         lines.append(f"... and {len(table) - len(shown)} more that are done")
     return "\n".join(lines)
@@ -135,7 +144,7 @@ def _cell(column, row):
         return "-"
     if column == "jump_rate":
         return f"{row[column]:.3g} +- {row['jump_error']:.1g}"
-    return FORMATS.get(column, str)(row[column])
+    return printable(FORMATS.get(column, str)(row[column]))
 
 
 def _align(value, width, right):
@@ -155,6 +164,7 @@ def summarise(results, names, pictures=True) -> str:
         "pictures": f"{results}/quicklook/",
         "logs": f"{results}/logs/",
         "table": f"{results}/summary.tsv",
+        "page": f"{results}/report.html",
     }
     if not pictures:
         del places["pictures"]
@@ -165,7 +175,10 @@ def summarise(results, names, pictures=True) -> str:
 
 
 if __name__ == "__main__":
+    from onramp import report_page
+
     folder = Path(sys.argv[1])
     endings = "_statistics.json", "_pipecrash.txt"
     found = {path.name.removesuffix(end) for end in endings for path in folder.glob(f"*{end}")}
     print(summarise(folder, sorted(found)))
+    report_page.write(folder, sorted(found))

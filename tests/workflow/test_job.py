@@ -1,5 +1,6 @@
 """The surroundings of a rule's script, and what is printed of a run, without Snakemake."""
 
+import io
 import json
 import logging
 import os
@@ -179,16 +180,19 @@ def test_scripts_do_nothing_when_imported():
 
 
 @pytest.fixture
-def tell(tmp_path, capsys):
+def tell(tmp_path):
     """A function that hands an event to the progress and returns what it prints."""
-    progress = onramp_terminal.Progress(tmp_path)
+    stream = io.StringIO()
+    progress = onramp_terminal.Progress(tmp_path, onramp_terminal.Screen(stream))
 
     def hand(event, **content):
         record = logging.makeLogRecord({"event": LogEvent[event], **content})
+        before = stream.tell()
         progress.handle(record)
-        return capsys.readouterr().err
+        return stream.getvalue()[before:]
 
-    return hand
+    yield hand
+    progress.close()
 
 
 def test_progress(tell, tmp_path, monkeypatch):
@@ -206,6 +210,64 @@ def test_progress(tell, tmp_path, monkeypatch):
     assert tell("JOB_FINISHED", job_id=7) == ""
     line = tell("JOB_ERROR", jobid=8, rule_name="quicklook", log=["a.log"])
     assert line == "quicklook failed; see a.log\n"
+
+
+def test_progress_for_a_machine(tell, tmp_path):
+    (tmp_path / "b_pipecrash.txt").write_text('exposure: "b"\nreason: "b is bad"\n')
+    tell("RUN_INFO", stats={"detector1": 2})
+    for number, name in enumerate("ab"):
+        tell("JOB_INFO", jobid=number, rule_name="detector1", wildcards={"exposure": name})
+    tell("JOB_ERROR", jobid=1, rule_name="detector1")
+    tell("JOB_FINISHED", job_id=0)
+    lines = (tmp_path / "logs/progress.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [entry["event"] for entry in found] == ["start", "begin", "begin", "failed", "done"]
+    assert [entry.get("exposure") for entry in found] == [None, "a", "b", "b", "a"]
+    assert [entry["left"] for entry in found] == [2, 1, 0, 0, 0]
+    assert found[3]["reason"] == "b is bad"
+    assert (found[4]["done"], found[4]["failed"], found[4]["running"]) == (1, 1, 0)
+
+
+def test_progress_that_cannot_be_kept_stops_nothing(tell, tmp_path):
+    (tmp_path / "logs").write_text("in the way")
+    assert "the run goes on without it" in tell("RUN_INFO", stats={"detector1": 1})
+    tell("JOB_INFO", jobid=1, rule_name="detector1", wildcards={"exposure": "a"})
+    assert "[1/1] a: done" in tell("JOB_FINISHED", job_id=1)
+
+
+class Terminal(io.StringIO):
+    """A terminal of 80 columns."""
+
+    def isatty(self):
+        return True
+
+    def lines(self):
+        """Return what is seen in the end."""
+        shown = [line.split(onramp_terminal.ERASE)[-1] for line in self.getvalue().split("\n")]
+        return [line for line in shown if line]
+
+
+def test_status_stays_below_the_lines_that_stay():
+    terminal = Terminal()
+    screen = onramp_terminal.Screen(terminal)
+    screen.show("1 of 3 done")
+    screen.say("a: 2 s")
+    screen.show("2 of 3 done, " + 200 * "x")
+    assert terminal.lines()[0] == "a: 2 s"
+    assert terminal.lines()[1].startswith("2 of 3 done, xxx")
+    assert len(terminal.lines()[1]) < 80
+    screen.clear()
+    assert terminal.lines() == ["a: 2 s"]
+
+
+def test_status_elsewhere_is_a_line_now_and_then(monkeypatch):
+    stream = io.StringIO()
+    screen = onramp_terminal.Screen(stream)
+    screen.show("too early")
+    screen.said -= 2 * onramp_terminal.REPEAT
+    screen.show("now")
+    screen.show("again too early")
+    assert stream.getvalue() == "now\n"
 
 
 def test_first_run_says_why_it_is_slow(tell, tmp_path, monkeypatch):
@@ -248,5 +310,10 @@ def test_only_routine_is_kept_from_the_terminal(tmp_path, content, shown):
 @pytest.mark.parametrize(("dryrun", "quiet"), [(True, {Quietness.RULES}), (False, None)])
 def test_snakemake_speaks_for_itself_otherwise(tmp_path, dryrun, quiet):
     logger = logging.getLogger("test_snakemake_speaks")
-    onramp_terminal.follow(logger, SimpleNamespace(dryrun=dryrun, quiet=quiet), tmp_path)
+    settings = SimpleNamespace(dryrun=dryrun, quiet=quiet)
+    progress = onramp_terminal.follow(logger, settings, tmp_path)
+    assert [handler.screen for handler in logger.handlers] == ([] if dryrun else [None])
+    assert (progress is None) == dryrun
+    logger.handlers.clear()
+    assert onramp_terminal.follow(logger, settings, tmp_path, main=False) is None
     assert logger.handlers == []

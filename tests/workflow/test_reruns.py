@@ -49,6 +49,15 @@ def test_sheet_changes_one_exposure_only(finished):
     assert finished.plan() == {NIRSPEC}
 
 
+def test_another_file_of_the_same_name_reruns_its_exposure(finished):
+    (finished.folder / "other").mkdir()
+    shutil.copy2(finished.folder / f"uncal/{NIRSPEC}_uncal.fits", finished.folder / "other")
+    rows = [f"{NIRCAM}\tuncal/{NIRCAM}_uncal.fits", f"{NIRSPEC}\tother/{NIRSPEC}_uncal.fits"]
+    (finished.folder / "sheet.tsv").write_text("\n".join(["exposure\tuncal", *rows, ""]))
+    finished.configure(exposures="sheet.tsv")
+    assert finished.plan() == {NIRSPEC}
+
+
 def test_threads_do_not_matter(finished):
     steps = {"jump": {"maximum_cores": "all"}, "ramp_fit": {"maximum_cores": "16"}}
     finished.configure(parallelism="steps", steps=steps)

@@ -7,9 +7,13 @@ RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+import onramp_report
 from onramp import configuration, origins, targets
+from onramp.completeness import drop_truncated
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
+from onramp_batches import Batches, asked_seconds
+from onramp_cluster import check_cluster
 from onramp_job import share_library
 from onramp_terminal import follow
 from snakemake.logging import logger
@@ -51,12 +55,17 @@ PRODUCTS = {
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
+WANTED = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
+if CONFIGURATION.quicklook and "rate" in PRODUCTS:
+    WANTED.append(PICTURE)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
-UNPREDICTED_MB = 500
-SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
+DELIVER, DELIVERY_MB = SCRIPTS / "deliver.sh", 50
+SCHEDULED = workflow.resource_settings.nodes is not None
+BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, SCHEDULED)
+CRASH_FILE = f"{RESULTS}/{{exposure}}_pipecrash.txt"
 
-follow(logger, workflow.output_settings, RESULTS)
+PROGRESS = follow(logger, workflow.output_settings, RESULTS, workflow.is_main_process)
 
 
 @cache
@@ -68,10 +77,10 @@ def exposures():
 
 def all_products(wildcards):
     """Return what the run is to leave behind."""
-    wanted = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
-    if CONFIGURATION.quicklook and "rate" in PRODUCTS:
-        wanted.append(PICTURE)
-    return [path.format(exposure=name) for name in exposures() for path in wanted]
+    dryrun = workflow.output_settings.dryrun
+    for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, dryrun):
+        print(f"onramp: {line}", file=sys.stderr)
+    return [path.format(exposure=name) for name in exposures() for path in WANTED]
 
 
 def target(wildcards):
@@ -86,57 +95,3 @@ def target(wildcards):
 def uncal_of(wildcards):
     """Return an exposure's uncal file."""
     return target(wildcards).uncal
-
-
-def steps_of(wildcards):
-    """Return the parameters of an exposure's steps, but for numbers of threads: products are the
-    same for any."""
-    parameters = reference_step().parameters(target(wildcards))
-    return parameters.model_dump(exclude=configuration.THREADS)
-
-
-@cache
-def reference_step():
-    """Return what chooses references: in the user's process, before all jobs, one at a time."""
-    from onramp import reference_step as step
-
-    running = (
-        workflow.is_main_process and workflow.executor_plugin and not workflow.touch
-    )
-    mode = (step.PLAN if workflow.dryrun else step.WRITE) if running else step.READ
-    return or_exit(step.ReferenceStep, CONFIGURATION, mode)
-
-
-def manifest_of(wildcards):
-    """Return the file that lists an exposure's references."""
-    return reference_step().manifest(target(wildcards))
-
-
-def memory_of(wildcards, input, threads, attempt):
-    """Return a job's memory [MB], more for each attempt after a failure."""
-    from onramp.glance import glance
-    from onramp.memory import predict_shape_mb
-
-    around = 0 if workflow.local_exec else SCHEDULED_MB
-    steps = reference_step().parameters(target(wildcards))
-    used = configuration.threads_used(steps, threads)
-    try:
-        predicted = predict_shape_mb(glance(input.uncal).shape, used, steps=steps)
-    except OnrampError:  # for the job to tell
-        predicted = UNPREDICTED_MB
-    return (predicted + around) * attempt
-
-
-def print_remarks():
-    """Tell what is done about numbers of threads that are accepted but odd."""
-    for remark in configuration.remarks(CONFIGURATION, CORES):
-        print(f"onramp: {remark}", file=sys.stderr)
-
-
-def print_summary():
-    """Write and print the table of all exposures, if the run was about them."""
-    if not exposures.cache_info().currsize:
-        return
-    from onramp.summary import summarise
-
-    print(summarise(RESULTS, list(exposures()), CONFIGURATION.quicklook))

@@ -16,9 +16,7 @@ rule detector1:
     resources:
         mem_mb=memory_of,
     params:
-        steps=steps_of,
-        library=library_digest("detector1"),
-        crash_file=f"{RESULTS}/{{exposure}}_pipecrash.txt",
+        **DETECTOR1,
     message:
         "Calibrate {wildcards.exposure}"
     script:

@@ -5,7 +5,7 @@ rule quicklook:
         rateints=f"{RESULTS}/{{exposure}}_rateints.fits",
         statistics=STATISTICS,
     output:
-        picture=report(PICTURE, caption="../report/quicklook.rst", category="Quicklook"),
+        picture=PICTURE,
     log:
         f"{RESULTS}/logs/{{exposure}}_quicklook.log",
     benchmark:

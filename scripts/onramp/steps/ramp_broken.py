@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import CHARGELOSS, DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import inner_kernel
+from onramp.kernels import inner_kernel, scalar_kernel
 from onramp.steps.ramp_pixel import ALONE, BROKEN
 from onramp.steps.ramp_segments import SNR_CLASSES
 from onramp.steps.ramp_sums import LARGE_VARIANCE
@@ -61,7 +61,7 @@ def room_for_broken(ngroups, width):
     )
 
 
-@inner_kernel
+@scalar_kernel
 def fit_gathered(band, i, y, left, model, totals, room, rateints):
     """
     Fit the broken ramps of a stretch in one integration, and add them to the totals.
@@ -79,13 +79,13 @@ def fit_gathered(band, i, y, left, model, totals, room, rateints):
         return False
     _gather(band, i, y, left, count, rules, room)
     _gather_pixels(count, totals, room)
-    _find_segments(count, weights.shape[2], room)
+    _find_segments(count, room)
     _add_slopes(count, weights, room)
     _combine_segments(count, timing, rules.keep_large_variances, room)
     return _store(band, (i, y, left), count, rules, totals, room, rateints)
 
 
-@inner_kernel
+@scalar_kernel
 def _gather(band, i, y, left, count, rules, room):
     """Copy the broken ramps of a stretch, and what their flags are like all along."""
     columns, quality = room.columns, room.quality
@@ -107,7 +107,7 @@ def _gather(band, i, y, left, count, rules, room):
             good[n] |= (flag & BREAKS) == 0
 
 
-@inner_kernel
+@scalar_kernel
 def _gather_pixels(count, totals, room):
     for m in range(room.pixels.shape[0]):
         source, target = totals.pixels[m], room.pixels[m]
@@ -115,8 +115,8 @@ def _gather_pixels(count, totals, room):
             target[n] = source[room.columns[n]]
 
 
-@inner_kernel
-def _find_segments(count, stride, room):
+@scalar_kernel
+def _find_segments(count, room):
     """
     Find where segments end and of which signal-to-noise class they are, and sum their noise.
 
@@ -130,9 +130,10 @@ def _find_segments(count, stride, room):
         first[n] = room.samples[0, n]
         lone[n] = np.inf
         intervals[n] = combinations[n] = inverse[n] = 0.0
-    for g in range(1, room.flags.shape[0]):
+    ngroups = room.samples.shape[0]
+    for g in range(1, ngroups + 1):
         flags_before, flags, ends = room.flags[g - 1], room.flags[g], room.ends[g]
-        before, now = room.samples[g - 1], room.samples[min(g, room.samples.shape[0] - 1)]
+        before, now = room.samples[g - 1], room.samples[min(g, ngroups - 1)]
         for n in range(count):
             was_good = (flags_before[n] & BREAKS) == 0
             good = (flags[n] & BREAKS) == 0
@@ -145,7 +146,7 @@ def _find_segments(count, stride, room):
             for limit in SNR_CLASSES:
                 found += np.int32(signal >= limit * limit * variance)
             size = np.int32(g) - starts[n]
-            end = (found * np.int32(stride + 1) + size) * np.int32(stride) + size - np.int32(1)
+            end = (found * np.int32(ngroups + 1) + size) * np.int32(ngroups) + size - np.int32(1)
             ends[n] = end if ended else np.int32(0)
             weight = length * length * length - length
             steps = length - 1.0
@@ -163,11 +164,10 @@ def _find_segments(count, stride, room):
             first[n] = level if begun else first[n]
 
 
-@inner_kernel
+@scalar_kernel
 def _add_slopes(count, weights, room):
     """Sum the samples of all segments by their weights, from the last group to the first."""
     places, slopes = room.starts, room.sums[3]
-    table = weights.ravel()
     for n in range(count):
         places[n] = 0
         slopes[n] = 0.0
@@ -179,10 +179,10 @@ def _add_slopes(count, weights, room):
             inside = good | (good_after & ((flags[n] & BREAKS) == JUMP_DET))
             place = ends[n] if ends[n] > 0 else max(places[n] - np.int32(1), np.int32(0))
             places[n] = place * np.int32(inside)
-            slopes[n] += table[np.uintp(places[n])] * np.float64(samples[n])
+            slopes[n] += weights[np.uintp(places[n])] * np.float64(samples[n])
 
 
-@inner_kernel
+@scalar_kernel
 def _combine_segments(count, timing, keep, room):
     """
     Turn the sums over segments into slopes, errors and variances, `room.slopes`.
@@ -213,7 +213,7 @@ def _combine_segments(count, timing, keep, room):
         rises[n], intervals[n], combinations[n] = sum_s, sum_p, sum_r
 
 
-@inner_kernel
+@scalar_kernel
 def _store(band, place, count, rules, totals, room, rateints):
     """Store the slopes of the broken ramps, and add them to the totals."""
     i, y, left = place

@@ -181,9 +181,9 @@ def slope_weights(ngroups):
 
 @functools.cache
 def _segment_weights(ngroups):
-    """Return `slope_weights` over the read-noise variance, which goes with 1 / (n^3 - n)."""
+    """Return `slope_weights`, flat, over the read-noise variance, which goes with 1 / (n^3 - n)."""
     length = np.arange(ngroups + 1.0)[:, None]
-    return (length**3 - length) * slope_weights(ngroups)
+    return ((length**3 - length) * slope_weights(ngroups)).ravel()
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import inner_kernel, sort_all_columns
+from onramp.kernels import inner_kernel, scalar_kernel, sort_all_columns
 from onramp.steps.ramp_pixel import ALONE, BROKEN, CLEAN, ODD, SUPPRESSED, Totals
 
 INVALID = DO_NOT_USE | SATURATED
@@ -50,7 +50,7 @@ def room_for_totals(nints, width):
     )
 
 
-@inner_kernel
+@scalar_kernel
 def _begin(band, y, left, right, totals):
     """Empty the totals, and tell which pixels have a gain and noises to work with."""
     noise, sound = band.noise, totals.sound
@@ -70,7 +70,7 @@ def _begin(band, y, left, right, totals):
     totals.saturated[:] = 0
 
 
-@inner_kernel
+@scalar_kernel
 def _find_kinds(band, i, y, left, right, rules, differences, totals):
     """Tell which ramps of one integration are clean, broken or odd; after `_load_differences`."""
     seen, one, two = differences.marks[0], differences.marks[1], differences.marks[2]
@@ -98,7 +98,7 @@ def _find_kinds(band, i, y, left, right, rules, differences, totals):
         totals.nclean[x] += kind[x] == CLEAN
 
 
-@inner_kernel
+@scalar_kernel
 def _set_apart_nan(band, i, y, left, right, totals):
     """Make the ramps of one integration that have a NaN odd ones."""
     for g in range(band.data.shape[1]):
@@ -108,7 +108,7 @@ def _set_apart_nan(band, i, y, left, right, totals):
                 totals.odd[i, x], totals.kind[i, x] = ODD, ALONE
 
 
-@inner_kernel
+@scalar_kernel
 def _load_differences(band, i, y, left, right, block, counts):
     """
     Fill `block` with the differences of one integration, infinity where one is unusable.
@@ -130,7 +130,7 @@ def _load_differences(band, i, y, left, right, block, counts):
             counts[x] += good
 
 
-@inner_kernel
+@scalar_kernel
 def _add_medians(band, i, y, left, right, timing, differences, totals):
     """
     Add the median count rates of one integration, but for odd ramps.
@@ -149,7 +149,7 @@ def _add_medians(band, i, y, left, right, timing, differences, totals):
         totals.median[x] += factor * twice if odd[x] == 0 else 0.0
 
 
-@inner_kernel
+@scalar_kernel
 def look_at_ramps(band, y, left, right, model, differences, totals):
     """Find out how the ramps of a stretch are to be fitted, and their median count rates."""
     timing, _, rules = model
@@ -162,7 +162,7 @@ def look_at_ramps(band, y, left, right, model, differences, totals):
         _add_medians(band, i, y, left, right, timing, differences, totals)
 
 
-@inner_kernel
+@scalar_kernel
 def find_noise(band, y, left, right, timing, totals):
     """Find the variances that all ramps of a pixel share, `Totals.pixels`."""
     noise, pixels = band.noise, totals.pixels

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import inner_kernel, kernel
+from onramp.kernels import inner_kernel, kernel, scalar_kernel
 from onramp.steps.differences import block_width
 from onramp.steps.ramp_broken import fit_gathered, room_for_broken
 from onramp.steps.ramp_kinds import (
@@ -49,7 +49,7 @@ def _room(width):
     )
 
 
-@inner_kernel
+@scalar_kernel
 def _whole_ramps(count, ngroups, keep, room, totals):
     """Find errors, variances and weights of unbroken ramps, the same in all integrations."""
     n = np.float64(ngroups)
@@ -70,7 +70,7 @@ def _whole_ramps(count, ngroups, keep, room, totals):
         totals.sums[2, x] += nclean * room.weight[x] if nclean > 0 else 0.0
 
 
-@inner_kernel
+@scalar_kernel
 def _slopes(data, i, y, left, right, noise, weights, room):
     """Fit the ramps of a stretch in one integration as one segment each."""
     ngroups = data.shape[1]
@@ -92,7 +92,7 @@ def _slopes(data, i, y, left, right, noise, weights, room):
             slope[x] += weights[k, classes[x]] * (np.float64(high[x]) - np.float64(low[x]))
 
 
-@inner_kernel
+@scalar_kernel
 def _store_clean(band, i, y, left, right, timing, room, totals, rateints):
     """Store the unbroken ramps of a stretch in one integration, and add their slopes."""
     err, var_poisson, var_rnoise = room.constants[0], room.constants[1], room.constants[2]
@@ -112,7 +112,7 @@ def _store_clean(band, i, y, left, right, timing, room, totals, rateints):
         sums[x] += slope * room.weight[x] if good else 0.0
 
 
-@inner_kernel
+@scalar_kernel
 def _store_mean(y, left, right, keep, totals, rate):
     """Store the means over integrations of a stretch."""
     nints = totals.kind.shape[0]

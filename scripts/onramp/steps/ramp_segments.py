@@ -95,10 +95,11 @@ def _change(ramp, start, end, gain, readnoise, weights):
     if not 0.0 < readnoise < np.inf:
         return np.nan
     group = snr_class(ramp[end - 1] - ramp[start], gain, readnoise)
+    first = (group * (ramp.size + 1) + length) * ramp.size
     change = 0.0
     for n in range(length):
         if not np.isnan(ramp[start + n]):
-            change += weights[group, length, n] * ramp[start + n]
+            change += weights[first + n] * ramp[start + n]
     return change
 
 

@@ -1,0 +1,78 @@
+"""What a run finds of earlier ones: products that have lost their end are made again."""
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+PICTURE_END = b"IEND\xaeB`\x82"
+
+
+def find_truncated(results, names, pictures=True) -> list[Path]:
+    """
+    Return files that are shorter than when they were made, and statistics that cannot be read.
+
+    Parameters
+    ----------
+    results : str or Path
+        Folder of the products.
+    names : iterable of str
+        Exposures.
+    pictures : bool
+        Whether to look at the quicklook pictures as well.
+    """
+    found = []
+    for name in names:
+        found += _truncated_products(str(results), f"{results}/{name}_statistics.json")
+        picture = f"{results}/quicklook/{name}.png"
+        if pictures and not _picture_ends(picture):
+            found.append(Path(picture))
+    return found
+
+
+def _truncated_products(results, statistics):
+    try:
+        with open(statistics, "rb") as file:
+            sizes = json.load(file).get("products", {})
+        return [Path(results, name) for name, size in sizes.items()
+                if _size(f"{results}/{name}", size) < size]  # fmt: skip
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, AttributeError, TypeError):
+        return [Path(statistics)]
+
+
+def _size(path, absent):
+    try:
+        return os.stat(path).st_size
+    except OSError:  # Snakemake sees for itself what is missing
+        return absent
+
+
+def _picture_ends(path):
+    try:
+        with open(path, "rb") as file:
+            file.seek(-len(PICTURE_END), os.SEEK_END)
+            return file.read() == PICTURE_END
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def drop_truncated(results, names, pictures=True, dryrun=False) -> list[str]:
+    """
+    Remove what `find_truncated` finds, so that the workflow makes it again; return a line for each.
+
+    Parameters
+    ----------
+    dryrun : bool
+        Leave everything in place.
+    """
+    lines = []
+    for path in find_truncated(results, names, pictures):
+        if not dryrun:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        lines.append(f"{path}: truncated since it was made; it will be made again")
+    return lines

@@ -1,0 +1,13 @@
+report: "../report/workflow.rst"
+
+
+onstart:
+    begin()
+
+
+onsuccess:
+    end()
+
+
+onerror:
+    end()
