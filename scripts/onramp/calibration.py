@@ -146,12 +146,16 @@ class Calibration:
         if self.zeroframe is not None:
             self.zero_offsets = correction.survey(zero_frames(), (nints, 1))
 
+    @property
+    def looks_at_kernels(self):
+        """Whether the sirskernel reference matters: with `sirs`, for full frames."""
+        return self.parameters.refpix.uses_kernels and "FULL" in self.exposure.subarray.name
+
     def _kernels(self):
         """Return the kernels of `sirs`, or None if rows are corrected by running medians."""
         parameters = self.parameters.refpix
         reference = self.references.get("sirskernel")
-        full = "FULL" in self.exposure.subarray.name
-        if not (parameters.uses_kernels and full and reference and reference.coefficients):
+        if not (self.looks_at_kernels and reference and reference.coefficients):
             return None
         from onramp.steps import sirs
 

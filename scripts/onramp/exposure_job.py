@@ -315,7 +315,10 @@ def _used_references(chosen, stream, done):
     if not stream.jumps:
         at_work.discard("jump")
     kinds = references.REFERENCE_TYPES
-    return {kind: chosen[kind] for kind in chosen if at_work.intersection(kinds[kind].steps)}
+    used = {kind: chosen[kind] for kind in chosen if at_work.intersection(kinds[kind].steps)}
+    if not stream.calibration.looks_at_kernels:
+        used.pop("sirskernel", None)
+    return used
 
 
 def _extensions(stream, kind, header):
