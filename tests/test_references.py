@@ -95,10 +95,14 @@ def cache(tmp_path_factory, monkeypatch):
     return folder
 
 
+FITS_TYPES = [kind for kind in REFERENCE_TYPES if kind != "sirskernel"]
+DEFAULT_TYPES = [kind for kind in FITS_TYPES if kind not in ("pictureframe", "flat")]
+
+
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "references"
-    for kind in REFERENCE_TYPES:
+    for kind in FITS_TYPES:
         write(folder / f"jwst_nircam_{kind}_0001.fits", kind, contents(kind))
     return folder
 
@@ -114,7 +118,17 @@ def chosen(folder, kind="gain", exposure=None, overrides=None):
 
 
 def test_needed_types_follow_the_steps(parameters):
-    assert list(needed_types(parameters)) == list(REFERENCE_TYPES)
+    assert list(needed_types(parameters)) == DEFAULT_TYPES
+    on = parse_steps(
+        {
+            "refpix": {"refpix_algorithm": "sirs"},
+            "picture_frame": {"skip": False},
+            "clean_flicker_noise": {"skip": False, "apply_flat_field": True},
+        },
+        "test",
+    )
+    assert list(needed_types(on)) == list(REFERENCE_TYPES)
+    assert "flat" not in needed_types(parse_steps({"clean_flicker_noise": {"skip": False}}, "test"))
     assert needed_types(parameters)["superbias"] == ("saturation", "superbias")
     off = parse_steps({s: {"skip": True} for s in ("jump", "ramp_fit", "superbias", "ipc")}, "test")
     needed = needed_types(off)
@@ -125,7 +139,7 @@ def test_needed_types_follow_the_steps(parameters):
 
 def test_select_returns_each_type_with_its_digest(folder, parameters):
     references = select(an_exposure(), parameters, folder)
-    assert list(references) == list(REFERENCE_TYPES)
+    assert list(references) == DEFAULT_TYPES
     for kind, reference in references.items():
         assert reference.type == kind
         assert reference.path == folder / reference.name == folder / f"jwst_nircam_{kind}_0001.fits"
@@ -229,8 +243,13 @@ def test_a_missing_reference_names_the_unreadable_file(folder, damage):
         chosen(folder)
 
 
-def test_messages_of_missing_references(folder, parameters):
-    for kind, known in REFERENCE_TYPES.items():
+def test_messages_of_missing_references(folder):
+    parameters = parse_steps(
+        {"picture_frame": {"skip": False},
+         "clean_flicker_noise": {"skip": False, "apply_flat_field": True}}, "test"
+    )  # fmt: skip
+    for kind in FITS_TYPES:
+        known = REFERENCE_TYPES[kind]
         (folder / f"jwst_nircam_{kind}_0001.fits").rename(folder / "aside")
         if known.optional:
             assert chosen(folder, kind) is None
@@ -363,7 +382,7 @@ def test_nan_is_legal_unless_there_is_nothing_else(folder):
     assert chosen(folder) == "nan2.fits"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in REFERENCE_TYPES if kind != "ipc"])
+@pytest.mark.parametrize("kind", [kind for kind in FITS_TYPES if kind != "ipc"])
 def test_images_are_cut_to_the_subarray(folder, kind):
     images = contents(kind)
     with opened(folder / f"jwst_nircam_{kind}_0001.fits", kind) as reference:

@@ -31,6 +31,16 @@ OPTIONS = {
         "ramp_fit": {"save_opt": True},
     },
     "likelihood": {"ramp_fit": {"algorithm": "LIKELY", "save_opt": True}},
+    "charge_migration": {"charge_migration": {"skip": False, "signal_threshold": 300.0,
+                                              "save_results": True}},
+    "whole_frames": {
+        "charge_migration": {"skip": False, "signal_threshold": 300.0, "save_results": True},
+        "clean_flicker_noise": {"skip": False, "single_mask": False, "save_mask": True,
+                                "save_background": True, "save_noise": True,
+                                "background_method": "model"},
+        "persistence": {"skip": False, "persistence_time": 2, "dn_threshold": 100.0},
+        "ramp_fit": {"save_opt": True},
+    },
 }  # fmt: skip
 
 
@@ -42,7 +52,7 @@ def products(exposure, folder, threads, rows, options=None):
         "ramp_fit": {"maximum_cores": "all", "suppress_one_group": False},
     }
     for step, values in (options or {}).items():
-        steps[step] |= values
+        steps[step] = steps.get(step, {}) | values
     references = {"ipc": "N/A", **exposure.references}
     process_exposure(
         exposure.uncal, folder, parse_steps(steps, "test"), None, references, cores=threads,

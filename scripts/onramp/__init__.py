@@ -1,7 +1,7 @@
 """JWST raw exposures to count rates: calibration, jump detection and ramp fitting."""
 
 __version__ = "0.1.0"
-__all__ = ["Detector1", "__version__"]
+__all__ = ["Dark", "Detector1", "__version__"]
 
 
 def __getattr__(name):
@@ -9,4 +9,8 @@ def __getattr__(name):
         from onramp.detector1 import Detector1
 
         return Detector1
+    if name == "Dark":
+        from onramp.dark import Dark
+
+        return Dark
     raise AttributeError(f"module 'onramp' has no attribute {name!r}")

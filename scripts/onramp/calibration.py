@@ -12,6 +12,7 @@ import numpy as np
 from onramp.flags import DO_NOT_USE
 from onramp.parameters import STEPS
 from onramp.steps import (
+    charge_migration,
     dark_current,
     group_scale,
     ipc,
@@ -60,6 +61,7 @@ class Calibration:
         self.refpix = self.runs("refpix")
         self.linear = self.runs("linearity", "linearity")
         self.dark = self.runs("dark_current", "dark") and self._plan_dark()
+        self.charged = self._plan_charge_migration()
         self.zeroframe = exposure.zeroframe
         self.offsets = self.zero_offsets = None
 
@@ -79,6 +81,17 @@ class Calibration:
         usable = dark_current.usable(self.exposure.readout, self.dark_readout)
         self.states["dark_current"] = "COMPLETE" if usable else "SKIPPED"
         return usable
+
+    def _plan_charge_migration(self):
+        enough = self.exposure.shape[1] >= charge_migration.FEWEST_GROUPS
+        runs = self.runs("charge_migration") and enough
+        self.states["charge_migration"] = "COMPLETE" if runs else "SKIPPED"
+        return runs
+
+    @property
+    def halo(self):
+        """Rows on either side that the flags of a band depend on, those `load` reads aside."""
+        return charge_migration.HALO if self.charged else 0
 
     def survey(self, stopwatch):
         """Look at what needs whole frames; to be called once, before any band."""
@@ -108,7 +121,9 @@ class Calibration:
 
     def _survey_reference_pixels(self):
         nints, ngroups, ny, _ = self.exposure.shape
-        correction = refpix.prepare(self.exposure.subarray, self.pixeldq, self.parameters.refpix)
+        correction = refpix.prepare(
+            self.exposure.subarray, self.pixeldq, self.parameters.refpix, self._kernels()
+        )
         if correction is None:
             return
         bias = self._bias(0, ny) if self.biased else None
@@ -130,6 +145,32 @@ class Calibration:
         self.offsets = correction.survey(frames(), (nints, ngroups))
         if self.zeroframe is not None:
             self.zero_offsets = correction.survey(zero_frames(), (nints, 1))
+
+    @property
+    def looks_at_kernels(self):
+        """Whether the sirskernel reference matters: with `sirs`, for full frames."""
+        return self.parameters.refpix.uses_kernels and "FULL" in self.exposure.subarray.name
+
+    def _kernels(self):
+        """Return the kernels of `sirs`, or None if rows are corrected by running medians."""
+        parameters = self.parameters.refpix
+        reference = self.references.get("sirskernel")
+        if not (self.looks_at_kernels and reference and reference.coefficients):
+            return None
+        from onramp.steps import sirs
+
+        return sirs.make_kernels(
+            *reference.coefficients, parameters.gaussmooth, parameters.halfwidth
+        )
+
+    @staticmethod
+    def _subtract_offsets(data, first, offsets):
+        if isinstance(offsets, refpix.Offsets):
+            refpix.subtract(data, first, offsets)
+        else:
+            from onramp.steps import sirs
+
+            sirs.subtract(data, first, offsets)
 
     def _unbiased(self, raw, bias, where):
         """Return some of a frame's samples (flat), scaled and less the superbias, float32."""
@@ -181,11 +222,23 @@ class Calibration:
         unusable = np.ones((nints, ngroups), bool)
         middle = ny // 2 // height * height
         for first in [*range(middle, ny, height), *range(0, middle, height)]:
-            _, groupdq = self.load(first, min(first + height, ny))
+            groupdq = self._flags(first, min(first + height, ny))
             unusable &= ((groupdq & DO_NOT_USE) != 0).all(axis=(2, 3))
             if not unusable.any():
                 break
         return unusable
+
+    def _flags(self, first, last):
+        """Return the flags of rows [first, last) as they come to jump detection."""
+        if not self.charged:
+            return self.load(first, last)[1]
+        outer_first = max(0, first - self.halo)
+        outer_last = min(self.exposure.shape[2], last + self.halo)
+        data, groupdq = self.load(outer_first, outer_last)
+        pixeldq = self.pixeldq[outer_first:outer_last].copy()
+        for _, correct in self.corrections():
+            correct(outer_first, data, groupdq, pixeldq)
+        return groupdq[:, :, first - outer_first : last - outer_first]
 
     def load(self, first, last):
         """Return the scaled raw samples and their flags after dq_init, saturation and ipc."""
@@ -230,6 +283,7 @@ class Calibration:
             ("refpix", self._correct_refpix),
             ("linearity", self._linearise),
             ("dark_current", self._subtract_dark),
+            ("charge_migration", self._flag_charge_migration),
         )
 
     def _subtract_superbias(self, first, data, _groupdq, _pixeldq):
@@ -238,7 +292,7 @@ class Calibration:
 
     def _correct_refpix(self, first, data, _groupdq, _pixeldq):
         if self.offsets is not None:
-            refpix.subtract(data, first, self.offsets)
+            self._subtract_offsets(data, first, self.offsets)
 
     def _linearise(self, first, data, groupdq, pixeldq):
         if not self.linear:
@@ -269,6 +323,11 @@ class Calibration:
             data, dark_current.match_readout(signal, science, self.dark_readout)
         )
         pixeldq |= reference.dq(*rows)
+
+    def _flag_charge_migration(self, _first, data, groupdq, _pixeldq):
+        if self.charged:
+            threshold = np.float32(self.parameters.charge_migration.signal_threshold)
+            charge_migration.flag_charge_migration(data, groupdq, threshold)
 
     def average_dark_current(self, first, last):
         """
@@ -307,7 +366,7 @@ class Calibration:
         unusable = frames == 0.0
         ramps = frames[:, None]
         if self.zero_offsets is not None and "refpix" in done:
-            refpix.subtract(ramps, first, self.zero_offsets)
+            self._subtract_offsets(ramps, first, self.zero_offsets)
             frames[unusable] = 0.0
         if self.linear and "linearity" in done:
             reference = self.references["linearity"]

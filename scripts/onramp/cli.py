@@ -4,6 +4,7 @@ import argparse
 import gc
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 
 from onramp import __version__
@@ -69,23 +70,7 @@ def _parser():
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    detector1.add_argument("uncal", type=Path, metavar="FILE", help="the uncal file")
-    detector1.add_argument(
-        "--references", metavar="FOLDER", help="folder of reference files, or crds"
-    )
-    detector1.add_argument(
-        "--crds_context",
-        metavar="NAME",
-        help="with --references crds; default: the operational one",
-    )
-    detector1.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
-    detector1.add_argument(
-        "--save_results",
-        metavar="BOOL",
-        type=_boolean,
-        default=True,
-        help="accepted for compatibility; products are always written",
-    )
+    _add_exposure_options(detector1)
     detector1.add_argument(
         "--save_calibrated_ramp",
         metavar="BOOL",
@@ -93,15 +78,45 @@ def _parser():
         default=False,
         help="write the ramp product as well",
     )
-    detector1.add_argument(
+    dark = commands.add_parser(
+        "dark",
+        aliases=["calwebb_dark"],
+        help="process one uncal file of a dark to its calibrated ramp",
+        description="Process one uncal file up to linearity, to its dark product.",
+        epilog=_steps_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_exposure_options(dark)
+    _add_record_commands(commands)
+    return parser
+
+
+def _add_exposure_options(command):
+    command.add_argument("uncal", type=Path, metavar="FILE", help="the uncal file")
+    command.add_argument(
+        "--references", metavar="FOLDER", help="folder of reference files, or crds"
+    )
+    command.add_argument(
+        "--crds_context",
+        metavar="NAME",
+        help="with --references crds; default: the operational one",
+    )
+    command.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
+    command.add_argument(
+        "--save_results",
+        metavar="BOOL",
+        type=_boolean,
+        default=True,
+        help="accepted for compatibility; products are always written",
+    )
+    command.add_argument(
         "--cores",
         metavar="N",
         type=_count,
         help="cores that maximum_cores may use; default: those granted",
     )
-    detector1.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    _add_record_commands(commands)
-    return parser
+    command.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def _add_record_commands(commands):
@@ -221,14 +236,17 @@ def _run_detector1(options, steps, overrides):
         level=logging.WARNING if options.quiet else logging.INFO, handlers=[handler]
     )
     parameters, overrides = split_overrides(steps, overrides, "command line")
-    statistics = process_exposure(
+    if options.command in ("dark", "calwebb_dark"):
+        from onramp.dark import process_dark as process
+    else:
+        process = partial(process_exposure, save_calibrated_ramp=options.save_calibrated_ramp)
+    statistics = process(
         options.uncal,
         options.output_dir,
         parameters,
         references_folder(options.uncal, options.references),
         overrides,
         options.cores,
-        options.save_calibrated_ramp,
         origins=origins.given(steps, origins.COMMAND_LINE),
         context=options.crds_context,
     )

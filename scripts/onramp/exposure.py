@@ -4,6 +4,7 @@ import math
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 
 from onramp.errors import InputError
@@ -274,9 +275,29 @@ class Exposure:
             )
         return image
 
+    @property
+    def reference_output(self):
+        """The REFOUT image (nints, ngroups, rows, columns), or None if there is none."""
+        if "REFOUT" not in self._file:
+            return None
+        image = self._file.image("REFOUT")
+        if len(image.shape) != 4 or image.shape[:2] != self.shape[:2]:
+            raise InputError(
+                f"{self.path}[REFOUT]: shape {image.shape}; expected 4 dimensions, the first two "
+                f"{self.shape[:2]}; fetch the file again"
+            )
+        return image
+
     def sci_keywords(self):
         """Return the SCI extension's keywords that do not describe its array."""
         return keywords(self._file.header("SCI"))
+
+    def integration_starts(self):
+        """Return when integrations begin as INT_TIMES says [MJD, UTC], float64; may be empty."""
+        if "INT_TIMES" not in self._file:
+            return np.zeros(0)
+        with fits.open(self.path, memmap=False) as file:
+            return np.asarray(file["INT_TIMES"].data["int_start_MJD_UTC"], np.float64)
 
     def table(self, name) -> bytes | None:
         """Return a table extension as bytes, header and data, or None if there is none."""

@@ -11,30 +11,43 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from onramp import cores as core_counts
 from onramp import headers, provenance, references
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
+from onramp.frame_products import (
+    PARTS,
+    part_extensions,
+    steps_before,
+    wanted_parts,
+    write_part,
+)
 from onramp.jump_report import header_cards, report_as_dict, report_lines
 from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
 from onramp.origins import with_references
 from onramp.parameters import Detector1Parameters
 from onramp.product_list import (
     CUBE,
+    DARK_PRODUCT,
     IMAGE,
     OPTIONAL,
     OPTIONAL_PRODUCTS,
     RAMP,
+    saved_products,
     wanted_products,
 )
 from onramp.products import Product, ProductFile, RawExtension
 from onramp.reference_source import folder_of, resolve
 from onramp.steps import jump
 from onramp.streaming import Stream
+from onramp.whole_frames import MASK
 
 log = logging.getLogger("onramp")
 
 THREADED_STEPS = "jump", "ramp_fit"
+DETECTOR1, DARK = "detector1", "dark"
 NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
 
 
@@ -53,6 +66,7 @@ class ExposureJob:
     def __init__(
         self, uncal, folder, overrides, parameters, output_dir, cores, save_ramp, *, in_memory,
         on_disk, rows=None, origins=None, context=None, date=None,
+        pipeline=DETECTOR1,
     ):  # fmt: skip
         self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
         self.parameters: Detector1Parameters = parameters
@@ -65,6 +79,7 @@ class ExposureJob:
             for step in THREADED_STEPS
         }
         self.origins, self.context, self.date = origins, context, date
+        self.pipeline = pipeline
         self.started, self.begun = time.perf_counter(), datetime.now(UTC)
         self.open_products = []
         self.open_ramps = []
@@ -93,13 +108,16 @@ class ExposureJob:
                 if reference is not None
             }
             stack.callback(self._discard)
+            self.kept = stack
             return self._run(exposure, chosen, opened)
 
     def _run(self, exposure, chosen, opened):
         self.provenance = provenance.find(
             exposure.path, self.parameters, self.origins, self.context, self.date
         )
-        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows)
+        scratch = self.output_dir if self.on_disk else None
+        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows, scratch)
+        self.kept.callback(stream.frames.close)
         self._log_plan(stream, chosen)
         stream.survey()
         products, stream.recorders = self._products(stream, exposure, chosen)
@@ -119,6 +137,7 @@ class ExposureJob:
             self.open_products.append(self._record(exposure, chosen))
         for product in self.open_products:
             product.finish()
+        stream.persistence.save()
         paths = [p.path for p in self.open_products if not isinstance(p, Product)]
         statistics["products"] = {path.name: path.stat().st_size for path in paths}
         self.open_products.clear()
@@ -126,8 +145,9 @@ class ExposureJob:
             log.info("time %-14s %.2f s", step, seconds)
         log.info("%s: done in %.2f s", exposure.name, statistics["seconds"])
         del statistics["keywords"]
+        ramp = "dark" if self.pipeline == DARK else "ramp"
         return Detector1Result(
-            *(products.get(name, (None,))[0] for name in ("rate", "rateints", "ramp")), statistics
+            *(products.get(name, (None,))[0] for name in ("rate", "rateints", ramp)), statistics
         )
 
     def _log_plan(self, stream, chosen):
@@ -142,29 +162,32 @@ class ExposureJob:
     def _products(self, stream, exposure, chosen):
         """Open the products that are asked for; return them and each step's recorder."""
         products, sinks = {}, defaultdict(lambda: defaultdict(list))
-        kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
+        if self.pipeline == DARK:
+            kinds = [DARK_PRODUCT, *saved_products(self.parameters, False)]
+        else:
+            kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
         if stream.fits and self.parameters.ramp_fit.save_opt:
             kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
+        kinds += wanted_parts(self.parameters, stream.frames.results)
         for kind in kinds:
             header = self._header(kind, stream, exposure, chosen)
             products[kind.suffix] = self._open(header, _extensions(stream, kind, header))
             sinks[kind.step][kind.model] += products[kind.suffix]
-            if kind.model == RAMP:
+            if kind.model == RAMP and kind.step not in PARTS:
                 self.open_ramps.append((kind.step, products[kind.suffix]))
         return products, {step: partial(_write, step, models) for step, models in sinks.items()}
 
     def _header(self, kind, stream, exposure, chosen):
         """Return a product's header: what was done up to its step, and no more."""
-        steps = list(stream.states)
-        last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
-        done = steps[: steps.index("ramp_fit" if kind.step == OPTIONAL else last) + 1]
-        if kind.step == OPTIONAL:
-            done.remove("ramp_fit")
+        done, drafted = _steps_done(kind, stream), _is_drafted(kind, stream)
+        states = {step: stream.states[step] for step in done}
+        if drafted:
+            states["ramp_fit"] = "COMPLETE"
         header = headers.primary_header(
             exposure.primary,
             f"{exposure.name}_{kind.suffix}.fits",
             kind.model,
-            {step: stream.states[step] for step in done},
+            states,
             _used_references(chosen, stream, done),
             self.provenance,
         )
@@ -173,7 +196,7 @@ class ExposureJob:
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
             for keyword, value, comment in header_cards(stream.report(stream.nothing)):
                 header[keyword] = (value, comment)
-        fitted = "ramp_fit" in done or kind.step == OPTIONAL
+        fitted = "ramp_fit" in states or kind.step == OPTIONAL
         if stream.gain_factor is not None and stream.fits and fitted:
             header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
         return header
@@ -201,6 +224,15 @@ class ExposureJob:
                         ramp.write_rows("AVDRKCUR", first, dark_current)
                     if frames is not None:
                         ramp.write_rows("ZEROFRAME", first, frames)
+        self._carry_reference_output(stream.exposure.reference_output)
+
+    def _carry_reference_output(self, image):
+        """Copy the samples of the reference output, which no step changes, to all ramps."""
+        for first in range(0, image.shape[2] if image is not None and self.open_ramps else 0, 64):
+            rows = image.read(first, min(first + 64, image.shape[2])).astype(np.float32)
+            for _, ramps in self.open_ramps:
+                for ramp in ramps:
+                    ramp.write_rows("REFOUT", first, rows)
 
     def _statistics(self, stream, exposure, chosen, outcome):
         nints, ngroups, ny, nx = exposure.shape
@@ -259,25 +291,54 @@ class ExposureJob:
             product.discard()
 
 
+def _steps_done(kind, stream):
+    """Return the steps that a product has passed."""
+    steps = list(stream.states)
+    if kind.step in PARTS:
+        return list(steps_before(kind))
+    if kind.step == OPTIONAL:
+        return steps[: steps.index("ramp_fit")]
+    last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
+    return steps[: steps.index(last) + 1]
+
+
+def _is_drafted(kind, stream):
+    """Return whether a product is the mask of a draft rate."""
+    if kind.step not in PARTS or kind.step[1] != MASK:
+        return False
+    return stream.frames.results[kind.step[0]].drafted
+
+
 def _used_references(chosen, stream, done):
     """Return the references that the steps in `done` have looked at, by type."""
     at_work = {step for step in done if not getattr(stream.parameters, step).skip}
     if not stream.jumps:
         at_work.discard("jump")
     kinds = references.REFERENCE_TYPES
-    return {kind: chosen[kind] for kind in chosen if at_work.intersection(kinds[kind].steps)}
+    used = {kind: chosen[kind] for kind in chosen if at_work.intersection(kinds[kind].steps)}
+    if not stream.calibration.looks_at_kernels:
+        used.pop("sirskernel", None)
+    return used
 
 
 def _extensions(stream, kind, header):
-    extensions = product_extensions(
-        stream.exposure, kind, stream.calibration.dark_current_known, stream.fitting.optional_size
-    )
+    if kind.step in PARTS:
+        extensions = part_extensions(stream.exposure, kind, _is_drafted(kind, stream))
+    else:
+        extensions = product_extensions(
+            stream.exposure, kind, stream.calibration.dark_current_known,
+            stream.fitting.optional_size,
+        )  # fmt: skip
     content = headers.asdf_extension(header["FILENAME"], kind.model)
     return [*extensions, RawExtension("ASDF", content)]
 
 
 def _write(step, sinks, first, *arrays):
     """Write a band of a step's output to the products that hold it, by data model."""
+    if step in PARTS:
+        for products in sinks.values():
+            write_part(products, first, *arrays)
+        return
     if step == OPTIONAL:
         names = SEGMENT_PLANES if len(arrays) > 1 else SLOPES
         outputs = [(model, names, arrays) for model in sinks]

@@ -40,14 +40,17 @@ STEP_KEYWORDS = {
 }
 REFERENCE_KEYWORDS = {
     "dark": ("DARK", "Dark reference file name"),
+    "flat": ("FLAT", "Flat reference file name"),
     "gain": ("GAIN", "Gain reference file name"),
     "ipc": ("IPC", "IPC reference file name"),
     "linearity": ("LINEAR", "Linearity reference file name"),
     "mask": ("MASK", "Mask reference file name"),
     "readnoise": ("READNO", "Read noise reference file name"),
     "saturation": ("SATURA", "Saturation reference file name"),
+    "sirskernel": ("SIRSKL", "SIRS refpix reference file name"),
     "superbias": ("SUPERB", "Superbias reference file name"),
 }
+ONLY_IF_USED = "flat", "sirskernel"
 
 
 def primary_header(uncal, file_name, model, states, references, provenance):
@@ -83,6 +86,8 @@ def primary_header(uncal, file_name, model, states, references, provenance):
     _title(header, "Reference file information")
     header["CRDS_CTX"] = (provenance.context or "N/A", "CRDS context (.pmap), N/A for a folder")
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
+        if kind in ONLY_IF_USED and kind not in references:
+            continue
         reference = references.get(kind)
         header[f"R_{suffix}"] = _fitting(reference.name if reference else "N/A", comment)
         if reference:

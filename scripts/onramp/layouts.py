@@ -88,6 +88,8 @@ def ramp_extensions(exposure):
     ]
     if exposure.zeroframe is not None:
         extensions.append(Extension("ZEROFRAME", exposure.zeroframe.shape, np.float32))
+    if exposure.reference_output is not None:
+        extensions.append(Extension("REFOUT", exposure.reference_output.shape, np.float32))
     extensions.append(Extension("AVDRKCUR", shape[2:], np.float32))
     for name in ("GROUP", "INT_TIMES"):
         content = exposure.table(name)

@@ -12,6 +12,12 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from onramp.errors import ParameterError
+from onramp.optional_step_parameters import (
+    ChargeMigration,
+    CleanFlickerNoise,
+    Persistence,
+    PictureFrame,
+)
 from onramp.step_parameters import (
     DarkCurrent,
     DqInit,
@@ -25,7 +31,6 @@ from onramp.step_parameters import (
     Saturation,
     Step,
     Superbias,
-    UnsupportedStep,
 )
 
 
@@ -42,11 +47,11 @@ class Detector1Parameters(BaseModel):
     refpix: Refpix = Refpix()
     linearity: Linearity = Linearity()
     dark_current: DarkCurrent = DarkCurrent()
-    charge_migration: UnsupportedStep = UnsupportedStep()
+    charge_migration: ChargeMigration = ChargeMigration()
     jump: Jump = Jump()
-    picture_frame: UnsupportedStep = UnsupportedStep()
-    clean_flicker_noise: UnsupportedStep = UnsupportedStep()
-    persistence: UnsupportedStep = UnsupportedStep()
+    picture_frame: PictureFrame = PictureFrame()
+    clean_flicker_noise: CleanFlickerNoise = CleanFlickerNoise()
+    persistence: Persistence = Persistence()
     ramp_fit: RampFit = RampFit()
     gain_scale: GainScale = GainScale()
 

@@ -29,6 +29,8 @@ STEP_PRODUCTS = {
 }
 
 
+DARK_PRODUCT = ProductKind("dark", "linearity", RAMP)
+
 OPTIONAL_PRODUCTS = {
     LEAST_SQUARES: ProductKind("fitopt", OPTIONAL, SEGMENTS),
     LIKELIHOOD: ProductKind("likely_chisq", OPTIONAL, IMAGE),
@@ -52,6 +54,12 @@ def wanted_products(parameters, fits, save_calibrated_ramp=False) -> list[Produc
         found += [ProductKind("rateints", "gain_scale", CUBE)]
     if save_calibrated_ramp or not fits:
         found.append(ProductKind("ramp", "persistence", RAMP))
+    return found + saved_products(parameters, fits)
+
+
+def saved_products(parameters, fits) -> list[ProductKind]:
+    """Return the products that steps are to save; as `wanted_products`."""
+    found = []
     for step in STEPS:
         chosen = getattr(parameters, step)
         if not chosen.save_results or chosen.skip:

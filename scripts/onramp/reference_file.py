@@ -26,6 +26,10 @@ def open_reference(reference: Reference, exposure) -> "OpenReference":
     ReferenceFileError
         If the file is not what its type asks for, or does not cover the exposure's subarray.
     """
+    if reference.type == "sirskernel":
+        from onramp.kernel_reference import KernelReference
+
+        return KernelReference(reference, exposure)
     return OpenReference(reference, exposure)
 
 

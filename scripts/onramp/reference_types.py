@@ -26,6 +26,8 @@ class ReferenceType(NamedTuple):
     """Keywords that must be there."""
     numbers: tuple[str, ...] = ()
     """Keywords that may be there."""
+    parameter: str = ""
+    """Parameter of its steps without which they do not look at it."""
 
 
 REFERENCE_TYPES = MappingProxyType(
@@ -45,6 +47,14 @@ REFERENCE_TYPES = MappingProxyType(
             ReferenceType(
                 "dark", ("dark_current",), "R_DARK", {"SCI": (3,)}, {"DQ": (2,), "AVDRKCUR": (2,)},
                 integers=("NFRAMES", "GROUPGAP"), numbers=("AVDRKCUR",),
+            ),
+            ReferenceType(
+                "sirskernel", ("refpix",), "R_SIRSKL", {}, optional=True, parameter="uses_kernels"
+            ),
+            ReferenceType("pictureframe", ("picture_frame",), "R_PICFRM", {"SCI": (2,)}),
+            ReferenceType(
+                "flat", ("clean_flicker_noise",), "R_FLAT", {"SCI": (2,)},
+                parameter="apply_flat_field",
             ),
             ReferenceType(
                 "gain", ("jump", "ramp_fit", "gain_scale"), "R_GAIN", {"SCI": (2,)},

@@ -27,12 +27,17 @@ __all__ = [
 
 def needed_types(parameters: Detector1Parameters) -> dict[str, tuple[str, ...]]:
     """Return the steps that are on and need a reference, by type of reference."""
-    on = {step for step in type(parameters).model_fields if not getattr(parameters, step).skip}
-    return {
-        kind.type: tuple(step for step in kind.steps if step in on)
-        for kind in REFERENCE_TYPES.values()
-        if on.intersection(kind.steps)
-    }
+    found = {}
+    for kind in REFERENCE_TYPES.values():
+        users = [(step, getattr(parameters, step)) for step in kind.steps]
+        steps = tuple(
+            step
+            for step, values in users
+            if not values.skip and (not kind.parameter or getattr(values, kind.parameter))
+        )
+        if steps:
+            found[kind.type] = steps
+    return found
 
 
 def select(exposure, types, folder, overrides=None) -> dict[str, Reference | None]:

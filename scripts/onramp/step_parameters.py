@@ -34,13 +34,6 @@ class Step(BaseModel):
     save_results: bool = Field(False, description="Write this step's output as a ramp product.")
 
 
-class UnsupportedStep(Step):
-    """A step of the reference that is off there by default and cannot be turned on here yet."""
-
-    skip: Literal[True] = Field(True, description="This step is not available yet: always true.")
-    save_results: Literal[False] = Field(False, description="Always false.")
-
-
 class GroupScale(Step):
     """Rescale groups averaged on board over a number of frames that is no power of two."""
 
@@ -94,15 +87,26 @@ class Refpix(Step):
     siglimit: Number = Field(
         3.0, gt=0, description="Clipping limit for the means of the reference pixels [sigma]."
     )
-    refpix_algorithm: Literal["median"] = Field(
-        "median", description="How the side signal is smoothed (`sirs` is not available yet)."
+    refpix_algorithm: Literal["median", "sirs"] = Field(
+        "median",
+        description="Side signal of near-infrared full frames: a running median, or the sirskernel "
+        "reference's convolution kernels.",
     )
-    sigreject: Number = Field(4.0, description="Clipping limit of `sirs`; no effect yet.")
-    gaussmooth: Number = Field(1.0, description="Smoothing width of `sirs`; no effect yet.")
-    halfwidth: Count = Field(30, description="Half width of `sirs`; no effect yet.")
+    sigreject: Number = Field(4.0, description="`sirs`: clipping limit of side pixels [sigma].")
+    gaussmooth: Number = Field(
+        1.0, gt=0, description="`sirs`: width of the Gaussian that smooths the kernels [pixel]."
+    )
+    halfwidth: Count = Field(
+        30, ge=0, description="`sirs`: rows on either side that a kernel takes [pixel]."
+    )
     ovr_corr_mitigation_ftr: Number = Field(3.0, description="IRS2 only; no effect yet.")
     preserve_irs2_refpix: bool = Field(False, description="IRS2 only; no effect yet.")
     irs2_mean_subtraction: bool = Field(False, description="IRS2 only; no effect yet.")
+
+    @property
+    def uses_kernels(self) -> bool:
+        """Whether side pixels are convolved with the kernels of a reference."""
+        return self.refpix_algorithm == "sirs"
 
 
 class Linearity(Step):

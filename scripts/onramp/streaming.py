@@ -16,10 +16,15 @@ from onramp.calibration import Calibration
 from onramp.early_steps import EARLY_STEPS, output_of
 from onramp.flags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
 from onramp.jump_report import make_report
+from onramp.persistence_windows import PersistenceWindows
 from onramp.slopes import RampFitting
 from onramp.steps import jump
 from onramp.steps.jump_census import HALO, JumpCensus, take_census
 from onramp.steps.outputs import Outputs
+from onramp.whole_frames import WholeFrames
+
+AFTER_WHOLE_FRAMES = {"clean_flicker_noise", "persistence", "ramp_fit", "gain_scale", "optional"}
+"""Where samples of whole frames that are kept suffice, bands need no calibration."""
 
 
 class Ramps(NamedTuple):
@@ -74,6 +79,8 @@ class Stream:
         Threads that each step with `maximum_cores` may take.
     rows : int, optional
         Height of the bands.
+    scratch : str or Path, optional
+        Where samples of whole frames may be kept on disk.
 
     Attributes
     ----------
@@ -83,11 +90,12 @@ class Stream:
         of the optional product of the fit.
     """
 
-    def __init__(self, exposure, references, parameters, threads, rows=None):
+    def __init__(self, exposure, references, parameters, threads, rows=None, scratch=None):
         self.exposure = exposure
         self.references = references
         self.parameters = parameters
         self.threads = threads
+        self.scratch = scratch
         self.height = bands.band_height(exposure.shape, max(threads.values()), rows)
         self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
@@ -100,10 +108,12 @@ class Stream:
         self.fitting = RampFitting(exposure, self.calibration, parameters.ramp_fit)
         self.gain_factor = self._gain_factor()
         self.rescales = self.fits and self.gain_factor is not None and runs("gain_scale")
-        self.halo = HALO if self.jumps else 0
+        self.halo = self.calibration.halo + (HALO if self.jumps else 0)
         self.outputs = Outputs.of(exposure.subarray)
         self.spared_planes = ()
         self.groupdq = None
+        self.frames = WholeFrames(self)
+        self.persistence = PersistenceWindows(exposure, self.calibration, parameters.persistence)
         self.searched = self.nothing
 
     def _gain_factor(self):
@@ -126,7 +136,8 @@ class Stream:
             )
             since = self.stopwatch.add("jump", since)
         extended = self.jumps and extended_events.wanted(self.parameters.jump)
-        if extended or (self.fits and self.fitting.counts_segments):
+        counts = self.fits and self.fitting.counts_segments
+        if extended or counts or self.frames.wanted:
             self._search_whole_frames(extended)
 
     @property
@@ -167,6 +178,8 @@ class Stream:
             events = extended_events.flag_extended_events(self)
             self.searched = self.searched._replace(events=events)
         since = self.stopwatch.add("jump", since)
+        self.frames.correct(self.stopwatch)
+        since = self.stopwatch.now()
         if self.fits and self.fitting.counts_segments:
             parts = bands.split(self.exposure.shape[2], self.height)
             sizes = self.each_band(self._count_segments, parts)
@@ -176,7 +189,7 @@ class Stream:
     def run(self):
         """Pass all bands through the steps, to the recorders; return the Outcome."""
         if self.groupdq is not None:
-            return self.searched + self._pass(self._run_band, 0)
+            return self.searched + self._pass(self._run_band, self.calibration.halo)
         return self._pass(self._run_band, self.halo)
 
     def each_band(self, work, parts):
@@ -208,24 +221,52 @@ class Stream:
         return ramps
 
     def _count_segments(self, band):
-        return self.fitting.count_segments(band, self.flagged_ramps(band))
+        ramps = self.flagged_ramps(band)
+        self._finish(band, ramps)
+        return self.fitting.count_segments(band, ramps)
+
+    def _finish(self, band, ramps, record=lambda *_: None):
+        """Take a band's ramps from jump detection to the fit; `record` what the steps leave."""
+        self.frames.put(band, ramps, record)
+        self.persistence.apply(band, ramps)
+        record("persistence", band, ramps)
 
     def _run_band(self, band):
         for step in EARLY_STEPS:
             if step in self.recorders:
                 record = self.recorders[step]
                 record(band.first, *output_of(step, self.calibration, band.first, band.last))
-        ramps = self._calibrate(band, self._record)
+        if self.frames.holds_samples and self.recorders.keys() <= AFTER_WHOLE_FRAMES:
+            ramps = self._kept_ramps(band)
+        else:
+            ramps = self._calibrate(band, self._record)
         outcome = self.nothing
         if self.groupdq is not None:
-            ramps.groupdq[...] = self.groupdq[:, :, band.rows]
+            ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
         elif self.jumps:
             outcome = self._search(band, ramps)
-        for step in ("jump", "persistence"):
-            self._record(step, band, ramps)
+        self._record("jump", band, ramps)
+        self._finish(band, ramps, self._record)
         if self.fits:
+            if self.groupdq is not None:  # neighbours have done their part
+                ramps = ramps.inner(band.inner)
+                band = bands.Band(band.first, band.last, band.first, band.last)
             outcome += self._fit(band, ramps)
         return outcome
+
+    def _kept_ramps(self, band):
+        """Return a band's ramps without calibrating again; samples are put in their place later."""
+        rows = band.outer_first, band.outer_last
+        nints, ngroups, _, nx = self.exposure.shape
+        shape = nints, ngroups, rows[1] - rows[0], nx
+        gain = readnoise = None
+        if self.fits:
+            gain = self.references["gain"].read("SCI", *rows)
+            readnoise = self.references["readnoise"].read("SCI", *rows)
+        pixeldq = self.frames.pixeldq[slice(*rows)].copy()
+        return Ramps(
+            np.empty(shape, np.float32), np.empty(shape, np.uint8), pixeldq, gain, readnoise
+        )
 
     def _calibrate(self, band, record=lambda *_: None):
         """Return a band's ramps as they come to jump detection; `record` what the steps leave."""

@@ -46,6 +46,8 @@ class Case(NamedTuple):
     """What the reference says where it fails."""
     refusal: str = ""
     """What onramp says where it makes no product."""
+    pipeline: str = "detector1"
+    """Or "dark"."""
 
 
 def _small(

@@ -178,3 +178,88 @@ def showers(files):
                 raw[integration, group:] += np.where(distance < 9, 25, 0).astype(np.uint16)
         hdus["SCI"].data = raw
     return {}
+
+
+def flat(files):
+    """Add a flat reference with pixels that are 0 and NaN."""
+    rng = np.random.default_rng(23)
+    level = rng.normal(1, 0.05, fits.getdata(files.references["gain"], "SCI").shape)
+    level[rng.random(level.shape) < 0.01] = 0
+    level[rng.random(level.shape) < 0.01] = np.nan
+    return {"flat": _write_image(files, "flat", "FlatModel", level)}
+
+
+def convolution_kernels(files):
+    """Add a sirskernel reference of kernels a few rows wide, those of the two sides different."""
+    import asdf
+
+    frequency = np.arange(129) / 256
+    amplitudes = np.exp(-((frequency * np.arange(6, 14, 2)[:, np.newaxis]) ** 2))
+    detector = fits.getval(files.uncal, "DETECTOR").lower()
+    path = files.references["gain"].with_name("sirskernel.asdf")
+    tree = {detector: {"gamma": 0.6 * amplitudes, "zeta": 0.4 * amplitudes**2}}
+    asdf.AsdfFile({"meta": {"reftype": "sirskernel"}, **tree}).write_to(path)
+    return {"sirskernel": path}
+
+
+def picture_frame(files):
+    """Add a picture frame reference that rises to the edges."""
+    ny, nx = fits.getdata(files.references["gain"], "SCI").shape
+    y, x = np.mgrid[:ny, :nx]
+    level = np.hypot(x - nx / 2, y - ny / 2) / 1e5
+    return {"pictureframe": _write_image(files, "pictureframe", "PictureFrameModel", level)}
+
+
+def _write_image(files, kind, model, image):
+    """Write a reference file of an image that covers what the gain covers."""
+    gain = files.references["gain"]
+    path = gain.with_name(gain.name.replace("gain", kind))
+    primary = fits.getheader(gain)
+    primary.update(REFTYPE=kind.upper(), DATAMODL=model, FILENAME=path.name)
+    primary.pop("GAINFACT", None)
+    hdus = [
+        fits.PrimaryHDU(header=primary),
+        fits.ImageHDU(image.astype(np.float32), name="SCI"),
+        fits.ImageHDU(np.zeros(image.shape, np.float32), name="ERR"),
+        fits.ImageHDU(np.zeros(image.shape, np.uint32), name="DQ"),
+    ]
+    fits.HDUList(hdus).writeto(path)
+    return path
+
+
+def integration_of_zeros(files):
+    """Lose the second integration: zeros throughout."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["SCI"].data[1] = 0
+    return {}
+
+
+def integration_saturated(files):
+    """Saturate the second integration from its first group on."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["SCI"].data[1] = 65535
+    return {}
+
+
+def integrations_cut_short(files):
+    """Lose the last groups of the second integration and all of the last one."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["SCI"].data[1, 2:] = 0
+        hdus["SCI"].data[-1] = 0
+    return {}
+
+
+def without_integration_times(files):
+    """Have no table of the times of integrations."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        del hdus["INT_TIMES"]
+    return {}
+
+
+def reference_output(files):
+    """Add the samples of a reference output."""
+    with fits.open(files.uncal, mode="update") as hdus:
+        nints, ngroups, ny, nx = hdus["SCI"].data.shape
+        samples = np.random.default_rng(24).integers(5000, 9000, (nints, ngroups, ny, nx // 4))
+        hdus.append(fits.ImageHDU(samples.astype(np.uint16), name="REFOUT"))
+    return {}

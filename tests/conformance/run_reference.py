@@ -23,7 +23,7 @@ def main(path):
     """Run every case of a JSON file."""
     isolate(Path(path).parent / "crds")
     import stpipe.crds_client
-    from jwst.pipeline import Detector1Pipeline
+    from jwst.pipeline import DarkPipeline, Detector1Pipeline
 
     logging.disable(logging.WARNING)
     stpipe.crds_client.get_context_used = lambda observatory: CONTEXT
@@ -36,7 +36,8 @@ def main(path):
         output.mkdir(parents=True, exist_ok=True)
         start = time.process_time()
         try:
-            run_case(Detector1Pipeline, case)
+            dark = case.get("pipeline") == "dark"
+            run_case(DarkPipeline if dark else Detector1Pipeline, case)
         except Exception:
             problem = traceback.format_exc()
         else:
@@ -60,6 +61,28 @@ def isolate(cache):
     warnings.simplefilter("ignore")
 
 
+class WithoutCoordinates:
+    """In the place of the step that assigns coordinates, for which there are no references."""
+
+    def run(self, model):
+        return model
+
+
+def override_draft_fit(references):
+    """Give the fit within steps that make a rate of their own the case's references."""
+    from jwst.clean_flicker_noise import clean_flicker_noise
+    from jwst.ramp_fitting import RampFitStep
+
+    def step():
+        draft = RampFitStep()
+        draft.override_gain = references["gain"]
+        draft.override_readnoise = references["readnoise"]
+        return draft
+
+    clean_flicker_noise.RampFitStep = step
+    clean_flicker_noise.AssignWcsStep = WithoutCoordinates
+
+
 def run_case(pipeline, case):
     """Run one case, every reference overridden so that nothing is looked up."""
     steps = {}
@@ -69,12 +92,13 @@ def run_case(pipeline, case):
             steps.setdefault(name, {})[f"override_{kind}"] = override
     for name, values in case.get("steps", {}).items():
         steps.setdefault(name, {}).update(values)
+    override_draft_fit(case["references"])
+    if case.get("pipeline") == "dark":
+        options = {"suffix": "dark"}
+    else:
+        options = {"save_calibrated_ramp": case.get("ramp", True)}
     pipeline.call(
-        case["uncal"],
-        steps=steps,
-        output_dir=case["output_dir"],
-        save_results=True,
-        save_calibrated_ramp=case.get("ramp", True),
+        case["uncal"], steps=steps, output_dir=case["output_dir"], save_results=True, **options
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onramp.cores import granted
+from onramp.dark import process_dark
 from onramp.detector1 import process_exposure
 from onramp.errors import OnrampError
 from onramp.parameters import parse_steps
@@ -24,6 +25,7 @@ class Input(NamedTuple):
     steps: dict
     folder: Path
     """Products go to its `onramp` and `reference`."""
+    pipeline: str = "detector1"
 
 
 class Run(NamedTuple):
@@ -53,7 +55,7 @@ def prepare(case, folder, seed):
     else:
         files = simulate(case.mode, folder, seed, **case.changes)
     references = {"ipc": "N/A", **files.references, **case.edit(files)}
-    return Input(files.uncal, references, case.steps, folder)
+    return Input(files.uncal, references, case.steps, folder, case.pipeline)
 
 
 def run_all(inputs, python, folder):
@@ -112,6 +114,7 @@ def _job(one):
         "references": references,
         "output_dir": str(one.folder / "reference"),
         "steps": dict(one.steps),
+        "pipeline": one.pipeline,
     }
 
 
@@ -119,6 +122,9 @@ def _run_onramp(one):
     parameters = parse_steps(one.steps, "case")
     output = one.folder / "onramp"
     try:
+        if one.pipeline == "dark":
+            process_dark(one.uncal, output, parameters, None, one.references)
+            return None
         process_exposure(
             one.uncal, output, parameters, None, one.references, save_calibrated_ramp=True
         )

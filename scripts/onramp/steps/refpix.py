@@ -64,7 +64,7 @@ class Placement(NamedTuple):
         return frame[:: np.sign(self.fastaxis), :: np.sign(self.slowaxis)].T
 
 
-def prepare(placement, pixeldq, parameters):
+def prepare(placement, pixeldq, parameters, kernels=None):
     """
     Choose the method for a subarray.
 
@@ -74,6 +74,8 @@ def prepare(placement, pixeldq, parameters):
     pixeldq : (ny, nx) uint32
         Data quality of the subarray when the step runs.
     parameters : onramp.parameters.Refpix
+    kernels : onramp.steps.sirs.Kernels, optional
+        Of a full frame whose rows are corrected by convolution.
 
     Returns
     -------
@@ -90,6 +92,10 @@ def prepare(placement, pixeldq, parameters):
     if not placement.full and placement.name in EDGELESS:
         window[:, :BORDER] |= np.uint32(REFERENCE_PIXEL)
         window[:, -BORDER:] |= np.uint32(REFERENCE_PIXEL)
+    if placement.full and kernels is not None and parameters.use_side_ref_pixels:
+        from onramp.steps.sirs import ConvolvedOutputs
+
+        return ConvolvedOutputs(placement, full, parameters, kernels)
     if placement.full or placement.noutputs == 4:
         return FourOutputs(placement, full, parameters)
     good = ((full & REFERENCE_PIXEL) != 0) & ((full & DO_NOT_USE) == 0)

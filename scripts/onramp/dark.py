@@ -1,0 +1,89 @@
+"""Dark exposures: the steps of stage 1 up to linearity; the counterpart of `DarkPipeline`."""
+
+from onramp.detector1 import references_folder, split_overrides
+from onramp.errors import ParameterError
+from onramp.exposure_job import DARK, ExposureJob
+from onramp.origins import CALL, given
+from onramp.parameters import STEPS, Detector1Parameters, step_model
+
+LAST_STEP = "linearity"
+LATER_STEPS = STEPS[STEPS.index(LAST_STEP) + 1 :]
+
+
+class Dark:
+    """The steps that a dark exposure goes through, to a calibrated ramp."""
+
+    @classmethod
+    def call(
+        cls, uncal, *, references=None, overrides=None, steps=None, output_dir=None,
+        save_results=False, cores=None, crds_context=None,
+    ):  # fmt: skip
+        """
+        Process one exposure and return its ramps as arrays.
+
+        Parameters are those of `Detector1.call`.
+
+        Returns
+        -------
+        Product
+            With ``.header``, ``.sci`` and ``.groupdq`` (nints, ngroups, ny, nx) and ``.pixeldq``
+            (ny, nx); signals in DN.
+
+        Raises
+        ------
+        OnrampError
+            As `Detector1.call`, and if parameters are of a step that darks do not go through.
+        """
+        parameters, overrides = split_overrides(steps, overrides, "steps")
+        job = ExposureJob(
+            uncal, references_folder(uncal, references), overrides,
+            dark_parameters(parameters, "steps"), output_dir or ".", cores, False,
+            in_memory=True, on_disk=save_results, context=crds_context,
+            origins=given(steps, CALL), pipeline=DARK,
+        )  # fmt: skip
+        return job.run().ramp
+
+
+def process_dark(
+    uncal, output_dir, parameters, references, overrides=None, cores=None, rows=None, **others
+):
+    """
+    Process one exposure to its ``dark`` product on disk.
+
+    Parameters are those of `process_exposure`.
+
+    Returns
+    -------
+    dict
+        As `process_exposure`.
+
+    Raises
+    ------
+    OnrampError
+        As `Dark.call`.
+    """
+    job = ExposureJob(
+        uncal, references, overrides, dark_parameters(parameters, "parameters"), output_dir,
+        cores, False, in_memory=False, on_disk=True, rows=rows, pipeline=DARK, **others,
+    )  # fmt: skip
+    return job.run().statistics
+
+
+def dark_parameters(parameters: Detector1Parameters, origin) -> Detector1Parameters:
+    """
+    Return parameters with every step after linearity skipped.
+
+    Raises
+    ------
+    ParameterError
+        If any of these steps has parameters of its own.
+    """
+    for step in LATER_STEPS:
+        told = getattr(parameters, step).model_fields_set - {"skip"}
+        if told:
+            raise ParameterError(
+                f"{origin}: steps.{step}.{min(told)}: darks end with {LAST_STEP}; remove it, or "
+                "use detector1"
+            )
+    skipped = {step: step_model(step)(skip=True) for step in LATER_STEPS}
+    return parameters.model_copy(update=skipped)

@@ -1,0 +1,211 @@
+"""Flicker noise of one exposure: the draft rate, the mask, and the images of all groups."""
+
+import logging
+
+import numpy as np
+
+from onramp.bands import split
+from onramp.draft_rates import keep_samples
+from onramp.errors import InputError, ParameterError
+from onramp.fitsrows import FitsImages
+from onramp.flags import DO_NOT_USE, JUMP_DET
+from onramp.ramp_store import RampStore
+from onramp.steps import flicker_noise
+from onramp.whole_frames import COMPLETE, FAILED, Corrected
+
+log = logging.getLogger("onramp")
+
+MEDIAN_IMAGE = "median_image"
+FOURIER_MODES = "NRS_MSASPEC", "NRS_IFU", "NRS_FIXEDSLIT", "NRS_BRIGHTOBJ"
+EXTRACTED_MODES = "NIS_SOSS", "NRS_BRIGHTOBJ", "NRC_TSGRISM", "NRC_TSIMAGE"
+PASSBAND = 1061, 1211, 49943, 49957  # [Hz]
+PASSBAND_ALLSLITS = 150, 200, 49943, 49957  # [Hz]
+
+
+def clean_exposure(stream):
+    """
+    Clean all groups of an exposure.
+
+    Parameters
+    ----------
+    stream : onramp.streaming.Stream
+        After its search for jumps.
+
+    Returns
+    -------
+    Corrected
+    """
+    return _Cleaning(stream).run()
+
+
+class _Cleaning:
+    """One exposure on its way through the step."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.exposure = stream.exposure
+        self.parameters = stream.parameters.clean_flicker_noise
+        self.by_median_image = self.parameters.background_method == MEDIAN_IMAGE
+        self.single_mask = self.parameters.single_mask and not self.by_median_image
+        self._refuse_what_needs_coordinates()
+
+    def _refuse_what_needs_coordinates(self):
+        mode, name = self.exposure.exp_type, self.exposure.name
+        traces = mode.startswith("NRS") or mode in ("NIS_SOSS", "MIR_IMAGE")
+        if self.parameters.mask_science_regions and traces:
+            raise ParameterError(
+                f"{name}: clean_flicker_noise.mask_science_regions needs the world coordinates of "
+                f"{mode}, which stage 1 does not have; give a user_mask, or leave it false"
+            )
+        if self.by_median_image and mode in EXTRACTED_MODES and self.exposure.shape[0] > 1:
+            raise ParameterError(
+                f"{name}: clean_flicker_noise.background_method=median_image needs extracted "
+                f"fluxes of {mode}, which stage 1 does not have; choose median or model"
+            )
+
+    def _unsuitable(self):
+        """Return why the step cannot be done, or None."""
+        mode = self.exposure.exp_type
+        if mode.startswith("MIR") and mode != "MIR_IMAGE":
+            return f"it is not for {mode}"
+        if self.parameters.fit_method == flicker_noise.FOURIER and mode not in FOURIER_MODES:
+            return f"fit_method=fft is not for {mode}"
+        if self.by_median_image and self.exposure.shape[0] < 2:
+            return "background_method=median_image needs two integrations"
+        return None
+
+    def _rules(self):
+        parameters, placement = self.parameters, self.exposure.subarray
+        mid_infrared = self.exposure.exp_type.startswith("MIR")
+        return flicker_noise.FlickerRules(
+            axis=1 if mid_infrared else abs(placement.slowaxis),
+            fit_method=parameters.fit_method,
+            by_channel=parameters.fit_by_channel and placement.name == "FULL" and not mid_infrared,
+            background_method=None if self.by_median_image else parameters.background_method,
+            box_size=parameters.background_box_size,
+            n_sigma=parameters.n_sigma,
+            detector=self.exposure.detector,
+            passband=PASSBAND_ALLSLITS if placement.name == "ALLSLITS" else PASSBAND,
+        )
+
+    def run(self):
+        reason = self._unsuitable()
+        user_mask = None
+        if reason is None and self.parameters.user_mask is not None:
+            user_mask = self._user_mask(self.parameters.user_mask)
+            reason = self._mismatch(user_mask)
+        if reason is not None:
+            log.warning("%s: flicker noise stays: %s", self.exposure.name, reason)
+            return Corrected(None, FAILED)
+        samples = RampStore(self.exposure.shape, self.stream.scratch)
+        self.flat = self._flat()
+        drafted = user_mask is None or self.by_median_image
+        rates = keep_samples(self.stream, samples, self.single_mask if drafted else None, self.flat)
+        mask = user_mask if user_mask is not None else self._scene_mask(rates)
+        background = None
+        if self.parameters.save_background:
+            background = RampStore(self.exposure.shape, self.stream.scratch)
+        try:
+            if self.by_median_image:
+                self._clean_against_median(samples, mask, rates, background)
+            else:
+                self._clean_differences(samples, mask, background)
+        except np.linalg.LinAlgError as error:
+            log.warning("%s: flicker noise stays: no fit: %s", self.exposure.name, error)
+            samples.close()
+            return Corrected(None, FAILED)
+        finally:
+            if rates is not None:
+                rates.close()
+        return Corrected(samples, COMPLETE, mask, background, drafted)
+
+    def _flat(self):
+        reference = self.stream.references.get("flat")
+        if not self.parameters.apply_flat_field or reference is None:
+            return None
+        from onramp.steps.background_model import fill_unknown
+
+        return fill_unknown(reference.read("SCI"))
+
+    def _user_mask(self, path):
+        with FitsImages(path, InputError) as file:
+            if "SCI" not in file:
+                raise InputError(f"{path}[SCI]: extension missing; give another user_mask")
+            image = file.image("SCI")
+            if len(image.shape) not in (2, 3):
+                raise InputError(
+                    f"{path}[SCI]: {len(image.shape)} dimensions; a user_mask is an image, or a "
+                    "cube with a plane for each integration"
+                )
+            return image.read(0, image.shape[-2]) != 0
+
+    def _mismatch(self, mask):
+        nints, _, *size = self.exposure.shape
+        if mask.shape[-2:] != tuple(size) or (mask.ndim == 3 and len(mask) != nints):
+            return f"the user_mask {mask.shape} is not for {self.exposure.shape}"
+        return None
+
+    def _scene_mask(self, rates):
+        parameters = self.parameters
+        masks = [
+            flicker_noise.scene_mask(
+                rates.read_plane((i,)), parameters.n_sigma, parameters.fit_histogram
+            )
+            for i in range(rates.shape[0])
+        ]
+        return masks[0] if self.single_mask else np.stack(masks)
+
+    def _clean_differences(self, samples, mask, background):
+        """Clean the difference of each group from the one before, and add them up again."""
+        nints, ngroups = self.exposure.shape[:2]
+        rules = self._rules()
+        for i in range(nints):
+            before = cleaned = samples.read_plane((i, 0))
+            for g in range(1, ngroups):
+                sample = samples.read_plane((i, g))
+                usable = mask.copy() if mask.ndim == 2 else mask[i].copy()
+                usable &= (self.stream.groupdq[i, g] & (DO_NOT_USE | JUMP_DET)) == 0
+                found = flicker_noise.clean(sample - before, usable, rules, self.flat)
+                before = sample
+                if found is None:
+                    self._nothing_usable(i, g)
+                    cleaned = sample
+                    continue
+                cleaned = (cleaned + found[0]).astype(np.float32)
+                samples.write_plane((i, g), cleaned)
+                if background is not None:
+                    background.write_plane((i, g), np.broadcast_to(found[1], cleaned.shape))
+
+    def _clean_against_median(self, samples, mask, rates, background):
+        """Clean the difference of each group from the scaled median of all integrations."""
+        nints, ngroups, ny, nx = self.exposure.shape
+        median = RampStore((ngroups, ny, nx), self.stream.scratch)
+
+        def take(band):
+            rows = samples.read_rows(band.first, band.last)
+            median.write_rows(band.first, flicker_noise.median_of_integrations(rows))
+
+        for _ in self.stream.each_band(take, split(ny, self.stream.height)):
+            pass
+        fluxes = flicker_noise.relative_fluxes(rates.read_plane((i,)) for i in range(nints))
+        if fluxes is None:
+            raise np.linalg.LinAlgError("no integration has a flux")
+        rules = self._rules()
+        for i, g in np.ndindex(nints, ngroups):
+            expected = fluxes[i] * median.read_plane((g,))
+            usable = mask.copy() if mask.ndim == 2 else mask[i].copy()
+            sample = samples.read_plane((i, g))
+            found = flicker_noise.clean(sample - expected, usable, rules, self.flat)
+            if found is None:
+                self._nothing_usable(i, g)
+                continue
+            samples.write_plane((i, g), expected + found[0])
+            if background is not None:
+                background.write_plane((i, g), expected)
+        median.close()
+
+    def _nothing_usable(self, i, g):
+        log.warning(
+            "%s: no usable background in integration %d, group %d: its flicker noise stays",
+            self.exposure.name, i + 1, g + 1,
+        )  # fmt: skip

@@ -1,0 +1,58 @@
+"""The picture frame of one exposure: the draft rate, the mask, and the images of all groups."""
+
+import logging
+
+import numpy as np
+
+from onramp.draft_rates import keep_samples
+from onramp.errors import ParameterError
+from onramp.ramp_store import RampStore
+from onramp.steps import flicker_noise, picture_frame
+from onramp.whole_frames import COMPLETE, SKIPPED, Corrected
+
+log = logging.getLogger("onramp")
+
+
+def correct_exposure(stream):
+    """
+    Take the picture frame off all groups of an exposure but the first of each integration.
+
+    Parameters
+    ----------
+    stream : onramp.streaming.Stream
+        After its search for jumps.
+
+    Returns
+    -------
+    Corrected
+    """
+    exposure, parameters = stream.exposure, stream.parameters.picture_frame
+    nints, ngroups = exposure.shape[:2]
+    if exposure.instrument != "NIRSPEC" or exposure.subarray.name != "FULL" or ngroups == 1:
+        log.warning(
+            "%s: picture_frame is for full frames of NIRSpec of two groups or more: SKIPPED",
+            exposure.name,
+        )
+        return Corrected(None, SKIPPED)
+    if parameters.mask_science_regions:
+        raise ParameterError(
+            f"{exposure.name}: picture_frame.mask_science_regions needs the world coordinates of "
+            f"{exposure.exp_type}, which stage 1 does not have; set it to false"
+        )
+    samples = RampStore(exposure.shape, stream.scratch)
+    rates = keep_samples(stream, samples, True)
+    mask = flicker_noise.scene_mask(rates.read_plane((0,)), parameters.n_sigma, False)
+    rates.close()
+    parts = picture_frame.regions(mask)
+    if not (parts.centre.any() and parts.edge.any()):
+        log.warning("%s: no background to scale the picture frame by: SKIPPED", exposure.name)
+        samples.close()
+        return Corrected(None, SKIPPED, mask, drafted=True)
+    frame = stream.references["pictureframe"].read("SCI")
+    for i in range(nints):
+        zero = samples.read_plane((i, 0))
+        for g in range(1, ngroups):
+            sample = samples.read_plane((i, g))
+            corrected = picture_frame.correct(sample, zero, frame, parts)
+            samples.write_plane((i, g), np.asarray(corrected, np.float32))
+    return Corrected(samples, COMPLETE, mask, drafted=True)

@@ -1,0 +1,95 @@
+"""The parameters of the steps that are off by default; see `onramp.step_parameters`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from onramp.step_parameters import Count, Number, Step
+
+PositiveCount = Annotated[Count, Field(ge=1)]
+
+
+class OptionalStep(Step):
+    """The parameters of every step that is off by default."""
+
+    skip: bool = Field(True, description="Do not run this step.")
+
+
+class ChargeMigration(OptionalStep):
+    """Leave out the groups whose charge has begun to migrate (Goudfrooij et al. 2024)."""
+
+    signal_threshold: Number = Field(
+        25000.0, description="Signal above which a pixel and its neighbours lose charge [DN]."
+    )
+
+
+class PictureFrame(OptionalStep):
+    """Remove the thermal picture frame of NIRSpec's full frame."""
+
+    mask_science_regions: bool = Field(
+        True, description="Mask known science regions; stage 1 cannot: set it to false."
+    )
+    n_sigma: Number = Field(
+        2.0, description="Limit above which a pixel shows more than background [sigma]."
+    )
+    save_mask: bool = Field(False, description="Write the mask (`pctfrm_mask`).")
+    save_correction: bool = Field(False, description="Write what is added (`pctfrm_correction`).")
+
+
+class CleanFlickerNoise(OptionalStep):
+    """Remove flicker (1/f) noise, measured on the background of each group's difference."""
+
+    autoparam: Literal[False] = Field(
+        False, description="Choose parameters by the data (not available yet: always false)."
+    )
+    fit_method: Literal["median", "fft"] = Field(
+        "median", description="Medians along the slow axis, or Fourier space (NIRSpec only)."
+    )
+    fit_by_channel: bool = Field(
+        False, description="Each amplifier of a full frame has its own medians (near-infrared)."
+    )
+    background_method: Literal["median", "model", "median_image"] | None = Field(
+        "median",
+        description="Background taken off before the fit: a median, a smooth model, the median "
+        "over integrations, or none (null).",
+    )
+    background_box_size: tuple[PositiveCount, PositiveCount] | None = Field(
+        None, description="Rows and columns of the smooth model's boxes; null: up to 32 [pixel]."
+    )
+    mask_science_regions: bool = Field(
+        False, description="Mask known science regions; no effect on NIRCam, NIRISS images and FGS."
+    )
+    apply_flat_field: bool = Field(
+        False, description="Divide by the flat reference while background and noise are fitted."
+    )
+    n_sigma: Number = Field(
+        2.0, description="Limit above which a pixel shows more than background [sigma]."
+    )
+    fit_histogram: bool = Field(
+        False, description="Measure sigma by a Gaussian fitted to a histogram of the rate."
+    )
+    single_mask: bool = Field(True, description="Make one mask for all integrations.")
+    user_mask: str | None = Field(
+        None, description="File whose SCI is 1 where there is background; null: from a draft rate."
+    )
+    save_mask: bool = Field(False, description="Write the mask (`mask`).")
+    save_background: bool = Field(False, description="Write the background (`flicker_bkg`).")
+    save_noise: bool = Field(False, description="Write what is removed (`flicker_noise`).")
+
+
+class Persistence(OptionalStep):
+    """Flag the samples within a time after saturation or bright light."""
+
+    save_persistence: str | None = Field(
+        None, description="ASDF file to which the windows open at the end are added; null: none."
+    )
+    persistence_time: Count | None = Field(
+        None, description="Length of a window; null: the step fails and flags nothing [s]."
+    )
+    dn_threshold: Number | None = Field(
+        None, description="Signal that opens a window; null: only saturation does [DN]."
+    )
+    persistence_array_file: str | None = Field(
+        None, description="ASDF file of windows that earlier exposures left open; null: none."
+    )
+    persistence_dnu: bool = Field(False, description="Flag DO_NOT_USE as well.")

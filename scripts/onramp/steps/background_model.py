@@ -1,0 +1,201 @@
+"""
+A smooth model of an image's background: a spline through clipped and filtered medians of boxes.
+
+The method is that of SExtractor (Bertin & Arnouts 1996, A&AS 117, 393) as in photutils'
+Background2D with the reference pipeline's settings.
+"""
+
+import warnings
+
+import numpy as np
+
+from onramp.kernels import kernel
+from onramp.steps import background_clipping as clipping
+
+LARGEST_BOX = 32
+FEWEST_KNOWN = 0.9  # of a box's pixels, more than which it needs
+FILTER = 2  # boxes on either side that the median filter takes
+NEIGHBOURS = 10  # known boxes from which an unknown one is filled
+
+
+def model_background(image, mask, box_size=None):
+    """
+    Return a smooth model of an image's background, or None if no box has enough pixels.
+
+    Parameters
+    ----------
+    image : (ny, nx) float32
+    mask : (ny, nx) bool
+        Where there is background alone.
+    box_size : (int, int), optional
+        Rows and columns of a box; by default the largest up to 32 that divide the image evenly.
+
+    Returns
+    -------
+    (ny, nx) float32 or None
+    """
+    box = box_size or tuple(_even_box(size) for size in image.shape)
+    box = tuple(min(sizes) for sizes in zip(box, image.shape))
+    mesh = box_medians(image, mask, *box, clipping.CLIP)
+    if np.isnan(mesh).all():
+        return None
+    mesh = _filtered(_filled(mesh))
+    if np.ptp(mesh) == 0:
+        return np.full(image.shape, mesh.flat[0], np.float32)
+    rows, columns = (
+        _spline(count, size, length) for count, size, length in zip(mesh.shape, box, image.shape)
+    )
+    model = (rows @ mesh.astype(np.float64) @ columns.T).astype(np.float32)
+    return np.clip(model, mesh.min(), mesh.max(), out=model)
+
+
+def fill_unknown(flat):
+    """Return a flat (ny, nx) whose pixels that are 0 or no number have a smooth local value."""
+    known = (flat != 0) & np.isfinite(flat)
+    if known.all() or not known.any():
+        return flat
+    mask = known.copy()
+    values = clipping.sorted_values(flat, mask)
+    limits = clipping.lower_half_limits(values, clipping.CLIP)
+    clipping.clip_mask(flat, mask, *limits)
+    smooth = model_background(np.where(known, flat, np.float32(0)), mask)
+    level = np.nanmedian(flat[mask]) if smooth is None else smooth
+    return np.where(known, flat, level).astype(np.float32)
+
+
+def _even_box(size):
+    return max(n for n in range(1, LARGEST_BOX + 1) if size % n == 0)
+
+
+@kernel
+def box_medians(image, mask, height, width, limit):
+    """
+    Return the median of each box of an image, outliers clipped, NaN where too little is known.
+
+    Parameters
+    ----------
+    image : (ny, nx) float32
+    mask : (ny, nx) bool
+        The pixels that count.
+    height, width : int
+        Size of a box; those at the end may be smaller [pixel].
+    limit : float
+        [standard deviations]
+
+    Returns
+    -------
+    (nrows, ncolumns) float32
+    """
+    ny, nx = image.shape
+    mesh = np.full((-(-ny // height), -(-nx // width)), np.nan, np.float32)
+    values = np.empty(height * width, np.float32)
+    for j in range(mesh.shape[0]):
+        for k in range(mesh.shape[1]):
+            count = 0
+            for y in range(j * height, min(ny, (j + 1) * height)):
+                for x in range(k * width, min(nx, (k + 1) * width)):
+                    if mask[y, x] and np.isfinite(image[y, x]):
+                        values[count] = image[y, x]
+                        count += 1
+            if count <= FEWEST_KNOWN * height * width:
+                continue
+            ordered = np.sort(values[:count])
+            first, last = _last_window(ordered, limit)
+            if last - first > FEWEST_KNOWN * height * width:
+                half = (first + last) // 2
+                if (last - first) % 2:
+                    mesh[j, k] = ordered[half]
+                else:
+                    mesh[j, k] = (ordered[half - 1] + ordered[half]) / np.float32(2.0)
+    return mesh
+
+
+@kernel
+def _last_window(values, limit):
+    """Return the window of sorted values within the limits that clipping ends with."""
+    first, last = 0, values.size
+    low, high = -np.inf, np.inf
+    for _ in range(clipping.ITERATIONS):
+        count = last - first
+        total = 0.0
+        for n in range(first, last):
+            total += np.float64(values[n])
+        mean, square = total / count, 0.0
+        for n in range(first, last):
+            square += (np.float64(values[n]) - mean) ** 2
+        spread = np.sqrt(square / count)
+        centre = clipping.middle_of(values, first, last)
+        low, high = centre - limit * spread, centre + limit * spread
+        start, end = clipping.window(values, low, high)
+        start, end = max(start, first), min(end, last)
+        if start == first and end == last:
+            break
+        first, last = start, end
+    return clipping.window(values, low, high)
+
+
+def _filled(mesh):
+    """
+    Fill boxes that are NaN with the mean of the nearest known ones, weighted by inverse distance.
+
+    Of boxes equally far away, the first by row and column are taken.
+    """
+    known = ~np.isnan(mesh)
+    if known.all():
+        return mesh
+    places = np.argwhere(known)
+    values = mesh[known].astype(np.float64)
+    filled = mesh.copy()
+    for place in np.argwhere(~known):
+        distance = np.hypot(*(places - place).T)
+        nearest = np.argsort(distance, kind="stable")[:NEIGHBOURS]
+        weights = 1.0 / distance[nearest]
+        filled[tuple(place)] = np.sum(weights * values[nearest]) / np.sum(weights)
+    return filled
+
+
+def _filtered(mesh):
+    """Return the median of the boxes around each; beyond the edges there are none."""
+    reach = 2 * FILTER + 1
+    padded = np.pad(mesh.astype(np.float64), FILTER, constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, (reach, reach))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmedian(around, axis=(2, 3)).astype(np.float32)
+
+
+def _spline(count, size, length):
+    """
+    Return the matrix that turns the values of boxes in a row into those of pixels.
+
+    A cubic spline through the boxes' centres, mirrored at the ends of the row of boxes.
+
+    Parameters
+    ----------
+    count : int
+        Boxes.
+    size : int
+        Pixels of a box.
+    length : int
+        Pixels wanted.
+
+    Returns
+    -------
+    (length, count) float64
+    """
+    ends = np.arange(count)
+    through = np.zeros((count, count))
+    for offset, weight in ((-1, 1 / 6), (0, 4 / 6), (1, 1 / 6)):
+        np.add.at(through, (ends, np.clip(ends + offset, 0, count - 1)), weight)
+    place = (np.arange(length) + 0.5) / size - 0.5
+    left = np.floor(place).astype(np.int64)
+    t = place - left
+    weights = (1 - t) ** 3 / 6, (3 * t**3 - 6 * t**2 + 4) / 6, None, t**3 / 6
+    weights = weights[0], weights[1], 1 - weights[0] - weights[1] - weights[3], weights[3]
+    basis = np.zeros((length, count))
+    for offset, weight in zip((-1, 0, 1, 2), weights):
+        mirrored = left + offset
+        mirrored = np.where(mirrored < 0, -1 - mirrored, mirrored) % (2 * count)
+        mirrored = np.where(mirrored >= count, 2 * count - 1 - mirrored, mirrored)
+        np.add.at(basis, (np.arange(length), mirrored), weight)
+    return basis @ np.linalg.inv(through)

@@ -1,0 +1,210 @@
+"""
+Flicker (1/f) noise of the readout, taken from the background of each image.
+
+By medians along the slow axis (after C. Willott's image1overf) or in frequency space (NSClean,
+Rauscher 2024, PASP 136, 015001; "Clean Flicker Noise" in the reference's documentation).
+"""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from onramp.kernels import kernel, middle_in_place
+from onramp.steps import background_clipping as clipping
+
+FULL = 2048
+CHANNELS = 4
+MEDIAN, FOURIER = "median", "fft"
+MEDIAN_LEVEL, MODEL, NO_LEVEL = "median", "model", None
+
+
+class FlickerRules(NamedTuple):
+    """How an image is cleaned."""
+
+    axis: int
+    """1 if medians are taken of columns, 2 if of rows."""
+    fit_method: str = MEDIAN
+    by_channel: bool = False
+    """Each amplifier of a full frame has its own medians."""
+    background_method: str | None = MEDIAN_LEVEL
+    box_size: tuple | None = None
+    """(rows, columns) of the boxes of the background's model."""
+    n_sigma: float = 2.0
+    """Limit of what counts as background; 0: no further clipping [standard deviations]."""
+    detector: str = ""
+    passband: tuple = (1061, 1211, 49943, 49957)
+    """Frequencies that the Fourier fit of subarrays passes: up to the first, from the last [Hz]."""
+
+
+def scene_mask(rate, n_sigma, by_histogram):
+    """
+    Return where a draft rate shows the background alone.
+
+    Parameters
+    ----------
+    rate : (ny, nx) float32
+        [DN/s]; NaN and 0 have no data.
+    n_sigma : float
+        Above this, it is light; 0: no clipping [standard deviations].
+    by_histogram : bool
+        Measure the spread on a histogram of the values.
+
+    Returns
+    -------
+    (ny, nx) bool
+    """
+    mask = ~np.isnan(rate) & (rate != 0)
+    if n_sigma > 0:
+        values = clipping.sorted_values(rate, mask)
+        if values.size:
+            limits = clipping.background_limits(values, clipping.CLIP, n_sigma, by_histogram)
+            clipping.clip_mask(rate, mask, *limits)
+    return mask
+
+
+def clean(image, mask, rules, flat=None):
+    """
+    Fit and subtract the noise of one image.
+
+    Parameters
+    ----------
+    image : (ny, nx) float32
+        [DN]
+    mask : (ny, nx) bool
+        Where there is background alone; changed.
+    rules : FlickerRules
+    flat : (ny, nx) float32, optional
+        What the image is divided by while background and noise are fitted.
+
+    Returns
+    -------
+    cleaned : (ny, nx) float32 or float64
+        [DN]
+    background : float32 or (ny, nx) float32
+        What was taken off before the fit and put back after it [DN].
+    None
+        Instead of both, if no pixel is left in the mask.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If the Fourier fit has no solution.
+    """
+    if flat is not None:
+        image = image / flat
+    unknown = np.isnan(image)
+    mask &= ~unknown
+    if not mask.any():
+        return None
+    background, values = _level(image, mask, rules)
+    image = image - background
+    if rules.background_method is not NO_LEVEL and rules.n_sigma > 0:
+        values = clipping.sorted_values(image, mask) if values is None else values - background
+        if values.size:
+            limits = clipping.lower_half_limits(values, rules.n_sigma)
+            clipping.clip_mask(image, mask, *limits)
+    cleaned = _without_noise(image, mask, unknown, rules)
+    cleaned += background
+    if flat is not None:
+        cleaned *= flat
+    cleaned[unknown] = np.nan
+    return cleaned, background
+
+
+def _level(image, mask, rules):
+    """Return the background, and the values it leaves in the mask in order if it is a number."""
+    if rules.background_method is NO_LEVEL:
+        return np.float32(0.0), None
+    values = clipping.sorted_values(image, mask)
+    limits = clipping.lower_half_limits(values, clipping.CLIP)
+    clipping.clip_mask(image, mask, *limits)
+    values = values[slice(*clipping.window(values, *limits))]
+    if rules.background_method == MODEL:
+        from onramp.steps.background_model import model_background
+
+        background = model_background(image, mask, rules.box_size)
+        if background is not None:
+            return background, None
+    return median_of_sorted(values), values
+
+
+def median_of_sorted(values):
+    """Return the median of sorted values in their own precision."""
+    half = values.size // 2
+    if values.size % 2:
+        return values[half]
+    return (values[half - 1] + values[half]) / values.dtype.type(2)
+
+
+def _without_noise(image, mask, unknown, rules):
+    if rules.fit_method == FOURIER:
+        from onramp.steps import flicker_fourier
+
+        return flicker_fourier.clean(
+            np.where(unknown, np.float32(0), image), mask, rules.detector, rules.passband
+        )
+    by_rows = rules.axis == 2
+    lines = np.ascontiguousarray(image if by_rows else image.T)
+    background = np.ascontiguousarray(mask if by_rows else mask.T)
+    channels = CHANNELS if rules.by_channel and lines.shape[1] == FULL else 1
+    subtract_medians(lines, background, channels)
+    return lines if by_rows else np.ascontiguousarray(lines.T)
+
+
+@kernel
+def subtract_medians(lines, mask, channels):
+    """
+    Subtract from each line, or each channel of it, the median of its background, in place.
+
+    Parameters
+    ----------
+    lines : (nlines, n) float32
+    mask : (nlines, n) bool
+        Lines or channels of which nothing is set stay.
+    channels : int
+        Parts of a line that have their own median.
+    """
+    nlines, n = lines.shape
+    width = n // channels
+    values = np.empty(width, np.float32)
+    for line in range(nlines):
+        for first in range(0, n, width):
+            count = 0
+            for k in range(first, first + width):
+                if mask[line, k]:
+                    values[count] = lines[line, k]
+                    count += 1
+            if count:
+                lower, upper = middle_in_place(values, count)
+                median = (lower + upper) / np.float32(2.0)
+                for k in range(first, first + width):
+                    lines[line, k] -= median
+
+
+def median_of_integrations(samples):
+    """Return the median of (nints, ...) float32 samples over integrations, but for NaN."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        return np.nanmedian(samples, axis=0)
+
+
+def relative_fluxes(rates):
+    """
+    Return the median rate of each integration over the median of these, or None if all are NaN.
+
+    Parameters
+    ----------
+    rates : iterable of (ny, nx) float32
+        [DN/s]
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty", RuntimeWarning)
+        medians = np.array([np.nanmedian(rate) for rate in rates], np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fluxes = medians / np.nanmedian(medians)
+    known = np.isfinite(fluxes)
+    if not known.any():
+        return None
+    fluxes[~known] = np.median(fluxes[known])
+    return fluxes

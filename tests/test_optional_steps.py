@@ -1,0 +1,97 @@
+"""Steps that are off by default, and darks, from the uncal to products."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from onramp import Dark, Detector1
+from onramp.errors import InputError, ParameterError
+from onramp.flags import PERSISTENCE
+from onramp.simulate import simulate
+
+
+@pytest.fixture(scope="module")
+def exposure(tmp_path_factory):
+    return simulate(
+        "nircam_sub", tmp_path_factory.mktemp("optional"), 8, nx=40, ny=48, nints=2, ngroups=5
+    )
+
+
+def call(exposure, steps, **options):
+    return Detector1.call(
+        exposure.uncal, references=exposure.references["gain"].parent, steps=steps, **options
+    )
+
+
+def test_darks_end_with_linearity(exposure, tmp_path):
+    folder = exposure.references["gain"].parent
+    ramp = Dark.call(exposure.uncal, references=folder, output_dir=tmp_path, save_results=True)
+    assert ramp.sci.shape == ramp.groupdq.shape == (2, 5, 48, 40)
+    assert ramp.header["S_LINEAR"] == "COMPLETE"
+    assert "S_DARK" not in ramp.header
+    (path,) = tmp_path.glob("*_dark.fits")
+    np.testing.assert_array_equal(fits.getdata(path, "SCI"), ramp.sci)
+
+
+def test_parameters_of_later_steps_are_refused(exposure):
+    with pytest.raises(ParameterError, match=r"steps\.jump\.rejection_threshold: darks end"):
+        Dark.call(exposure.uncal, steps={"jump": {"rejection_threshold": 4}})
+
+
+def test_a_users_mask_is_taken(exposure, tmp_path):
+    mask = np.zeros((48, 40), np.float32)
+    mask[:, :20] = 1
+    path = tmp_path / "mask.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(mask, name="SCI")]).writeto(path)
+    step = {"skip": False, "user_mask": str(path), "save_mask": True}
+    call(exposure, {"clean_flicker_noise": step}, output_dir=tmp_path / "out", save_results=True)
+    (saved,) = (tmp_path / "out").glob("*_mask.fits")
+    np.testing.assert_array_equal(fits.getdata(saved), mask)
+    assert "S_RAMP" not in fits.getheader(saved)
+
+
+def test_a_mask_of_another_size_fails_the_step(exposure, tmp_path):
+    path = tmp_path / "mask.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((3, 3)), name="SCI")]).writeto(path)
+    plain = call(exposure, {}).rate
+    rate = call(exposure, {"clean_flicker_noise": {"skip": False, "user_mask": str(path)}}).rate
+    assert rate.header["S_CLNFNS"] == "FAILED"
+    np.testing.assert_array_equal(rate.sci, plain.sci)
+
+
+def test_what_is_no_mask_is_refused(exposure, tmp_path):
+    path = tmp_path / "mask.fits"
+    fits.PrimaryHDU().writeto(path)
+    with pytest.raises(InputError, match=r"\[SCI\]: extension missing; give another user_mask"):
+        call(exposure, {"clean_flicker_noise": {"skip": False, "user_mask": str(path)}})
+
+
+def test_windows_pass_from_one_exposure_to_the_next(exposure, tmp_path):
+    pytest.importorskip("asdf")
+    windows = str(tmp_path / "windows.asdf")
+    step = {"skip": False, "persistence_time": 10_000}
+    first = call(
+        exposure,
+        {"persistence": {**step, "dn_threshold": 1000.0, "save_persistence": windows}},
+        save_calibrated_ramp=True,
+    ).ramp
+    opened = (first.groupdq[-1, -1] & PERSISTENCE) != 0
+    assert 0 < opened.sum() < opened.size
+    for later, holds in ((0.05, True), (0.5, False)):
+        uncal = tmp_path / exposure.uncal.name
+        with fits.open(exposure.uncal) as hdus:
+            hdus["INT_TIMES"].data["int_start_MJD_UTC"] += later
+            hdus.writeto(uncal, overwrite=True)
+        moved = exposure._replace(uncal=uncal)
+        after = {**step, "persistence_array_file": windows}
+        second = call(moved, {"persistence": after}, save_calibrated_ramp=True).ramp
+        still = (second.groupdq[0, 0] & PERSISTENCE) != 0
+        assert still[opened].all() if holds else not still[opened].all()
+
+
+def test_other_files_are_no_windows(exposure, tmp_path):
+    pytest.importorskip("asdf")
+    path = tmp_path / "windows.asdf"
+    path.write_text("nothing")
+    step = {"skip": False, "persistence_time": 10, "persistence_array_file": str(path)}
+    with pytest.raises(InputError, match="no ASDF file"):
+        call(exposure, {"persistence": step})
