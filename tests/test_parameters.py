@@ -50,8 +50,9 @@ REFERENCE_DEFAULTS = {
     },
 }
 ORDER = (
-    "group_scale dq_init saturation ipc superbias refpix linearity dark_current charge_migration "
-    "jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale"
+    "group_scale dq_init emicorr saturation ipc superbias refpix firstframe lastframe reset "
+    "linearity rscd dark_current charge_migration jump picture_frame clean_flicker_noise "
+    "persistence ramp_fit gain_scale"
 )
 OFF = ("charge_migration", "picture_frame", "clean_flicker_noise", "persistence")
 

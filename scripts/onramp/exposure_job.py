@@ -25,6 +25,7 @@ from onramp.product_list import (
     OPTIONAL,
     OPTIONAL_PRODUCTS,
     RAMP,
+    model_of,
     wanted_products,
 )
 from onramp.products import Product, ProductFile, RawExtension
@@ -35,6 +36,11 @@ from onramp.streaming import Stream
 log = logging.getLogger("onramp")
 
 THREADED_STEPS = "jump", "ramp_fit"
+RSCD_KEYWORDS = {
+    "SKIP": "Number of groups skipped",
+    "UGP1": "Pixels where 1st group is kept",
+    "BORS": "RSCD back-off due to saturation",
+}
 NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
 
 
@@ -105,9 +111,12 @@ class ExposureJob:
         products, stream.recorders = self._products(stream, exposure, chosen)
         outcome = stream.run()
         statistics = self._statistics(stream, exposure, chosen, outcome)
+        own = stream.calibration.outcome_keywords()
         for product in self.open_products:
             if "PRIMECRS" in product.header:
                 product.header.update(statistics["keywords"])
+            for keyword in own.keys() & product.header.keys():
+                product.header[keyword] = own[keyword]
         if stream.fits and outcome.begun == 0:
             raise InputError(
                 f"{exposure.path}: every ramp is saturated in its first group; there is no rate"
@@ -131,7 +140,7 @@ class ExposureJob:
         )
 
     def _log_plan(self, stream, chosen):
-        for step in type(self.parameters).model_fields:
+        for step in stream.states:
             values = getattr(self.parameters, step).model_dump(exclude={"skip", "save_results"})
             text = ", ".join(f"{k}={v}" for k, v in values.items())
             log.info("%-19s %-8s %s", step, stream.states[step], text)
@@ -142,7 +151,7 @@ class ExposureJob:
     def _products(self, stream, exposure, chosen):
         """Open the products that are asked for; return them and each step's recorder."""
         products, sinks = {}, defaultdict(lambda: defaultdict(list))
-        kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
+        kinds = wanted_products(self.parameters, stream.fits, self.save_ramp, stream.states)
         if stream.fits and self.parameters.ramp_fit.save_opt:
             kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
         for kind in kinds:
@@ -163,7 +172,7 @@ class ExposureJob:
         header = headers.primary_header(
             exposure.primary,
             f"{exposure.name}_{kind.suffix}.fits",
-            kind.model,
+            model_of(kind, exposure.exp_type),
             {step: stream.states[step] for step in done},
             _used_references(chosen, stream, done),
             self.provenance,
@@ -173,6 +182,9 @@ class ExposureJob:
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
             for keyword, value, comment in header_cards(stream.report(stream.nothing)):
                 header[keyword] = (value, comment)
+        if "rscd" in done:
+            for keyword in stream.calibration.outcome_keywords():
+                header[keyword] = (0, RSCD_KEYWORDS[keyword[4:]])
         fitted = "ramp_fit" in done or kind.step == OPTIONAL
         if stream.gain_factor is not None and stream.fits and fitted:
             header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
@@ -272,7 +284,7 @@ def _extensions(stream, kind, header):
     extensions = product_extensions(
         stream.exposure, kind, stream.calibration.dark_current_known, stream.fitting.optional_size
     )
-    content = headers.asdf_extension(header["FILENAME"], kind.model)
+    content = headers.asdf_extension(header["FILENAME"], header["DATAMODL"])
     return [*extensions, RawExtension("ASDF", content)]
 
 
