@@ -28,6 +28,8 @@ __all__ = [
 def needed_types(parameters: Detector1Parameters) -> dict[str, tuple[str, ...]]:
     """Return the steps that are on and need a reference, by type of reference."""
     on = {step for step in type(parameters).model_fields if not getattr(parameters, step).skip}
+    if parameters.emicorr.onthefly_corr_freq is not None:
+        on.discard("emicorr")
     return {
         kind.type: tuple(step for step in kind.steps if step in on)
         for kind in REFERENCE_TYPES.values()

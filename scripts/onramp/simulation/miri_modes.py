@@ -1,7 +1,8 @@
 """MIRI's observing modes for the simulator."""
 
 WAVES = (390.625, 4.0), (218.520470, 1.5)
-SLOW_WAVES = (10.039216, 3.0), (390.625, 2.0)
+FULL_WAVES = ((10.039216, 3.0),)
+"""390 Hz does not show in full frames, which take whole periods of it."""
 
 SUBARRAYS = {
     "FULL": (1, 1, 1032, 1024, 2.775),
@@ -25,7 +26,7 @@ def miri_modes(make):
         _mode(make, f"miri_{name.lower()}", name, 10 + n, keywords=_imager(name, imager))
         for n, name in enumerate(SUBARRAYS)
     ]
-    slow = {"readpatt": "SLOWR1", "tframe": 23.890, "nsamples": 9, "interference": SLOW_WAVES}
+    slow = {"readpatt": "SLOWR1", "tframe": 23.890, "nsamples": 9, "interference": FULL_WAVES}
     modes.append(_mode(make, "miri_slow", "FULL", 30, keywords=imager, **slow))
     for n, (detector, channel) in enumerate((("MIRIFULONG", "34"), ("MIRIFUSHORT", "12"))):
         modes.append(
@@ -61,7 +62,8 @@ def _mode(make, name, subarray, observation, **fields):
     prism = subarray == "SLITLESSPRISM"
     defaults = {
         "detector": "MIRIMAGE", "exp_type": "MIR_LRS-SLITLESS" if prism else exp_type,
-        "readpatt": "FASTR1", "tframe": tframe, "interference": WAVES, "tso": prism,
+        "readpatt": "FASTR1", "tframe": tframe,
+        "interference": FULL_WAVES if subarray == "FULL" else WAVES, "tso": prism,
         "sky_e_per_s": 200.0,
     }  # fmt: skip
     return make(

@@ -110,7 +110,7 @@ def _header(mode, kind, region):
         ("USEAFTER", "2022-01-01T00:00:00", "Use after date of the reference file"),
         ("PEDIGREE", "SIMULATION", "The pedigree of the reference file"),
         ("AUTHOR", "onramp simulator", "Author of the reference file"),
-        ("DESCRIP", f"Simulated {kind} of {mode.detector}", "Description of the reference file"),
+        ("DESCRIP", f"Simulated {kind} of {mode.detector}", "Description of the file"),
     ]
     if readpatt:
         cards.append(("READPATT", readpatt, "Readout pattern"))

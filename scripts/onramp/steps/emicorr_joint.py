@@ -16,6 +16,7 @@ from onramp.steps.emicorr import QUAD, group_phase, quad_phases, value_at
 
 TRIAL_PHASES = 500
 QUIET = 2.0  # medians of the ramps' spread
+EQUAL = 1e-10  # relative difference of values of chi-squared that differ by rounding alone
 NO_POWER = 1e-8  # a wave that has less cannot be scaled
 
 
@@ -188,19 +189,23 @@ def _best(power, overlap, trials, delay, integrations):
         chisq = np.where(known, a * amplitude**2 + b * amplitude, np.nan)
         return amplitude, chisq
 
-    phase = _vertex(trials, solve(trials)[1])
+    phase = _vertex(trials, *solve(trials))
     return solve(np.array([phase]))[0][0], phase
 
 
-def _vertex(phases, chisq):
+def _vertex(phases, amplitudes, chisq):
     """
     Return where a parabola through the least value and its neighbours is least.
 
-    As in the reference, phases are not continued across 0.
+    As in the reference, phases are not continued across 0. Where groups are half a period apart
+    (SUB128 at 390.625 Hz), a wave and the negative one half a period later fit equally well but
+    for rounding: the one with a positive amplitude is taken.
     """
     if not np.isfinite(chisq).any():
         return phases[0]
-    best = int(np.nanargmin(chisq))
+    least = np.nanmin(chisq)
+    equal = (chisq <= least + EQUAL * abs(least)) & (amplitudes > 0)
+    best = int(np.argmax(equal)) if equal.any() else int(np.nanargmin(chisq))
     around = [best - 1, best, (best + 1) % len(chisq)]
     values = chisq[around]
     if not np.isfinite(values).all() or np.std(values) == 0:
