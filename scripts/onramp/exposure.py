@@ -214,7 +214,7 @@ class Exposure:
     @property
     def detector_shape(self) -> tuple[int, int]:
         """Rows and columns of the whole detector."""
-        return MIRI_SHAPE if self.instrument == "MIRI" else (FULL, FULL)
+        return detector_shape(self.instrument)
 
     @property
     def first_integration(self) -> int:
@@ -296,6 +296,11 @@ class Exposure:
         header = self._file.header(name).copy()
         header["EXTVER"] = (header.get("EXTVER", 1), "extension value")
         return header.tostring().encode("ascii") + self._file.data_bytes(name)
+
+
+def detector_shape(instrument) -> tuple[int, int]:
+    """Return the rows and columns of an instrument's whole detectors."""
+    return MIRI_SHAPE if instrument == "MIRI" else (FULL, FULL)
 
 
 def _is_number(value):

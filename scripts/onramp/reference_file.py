@@ -5,7 +5,7 @@ import numpy as np
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
-from onramp.limits import LARGEST_FACTOR, MOST_FRAMES
+from onramp.limits import LARGEST_FACTOR, MOST_FRAMES, detector_shape
 from onramp.reference_index import text, wrong_detector
 from onramp.reference_types import REFERENCE_TYPES, Reference, type_for
 
@@ -51,7 +51,7 @@ class OpenReference:
     def __init__(self, reference, exposure):
         self.reference = reference
         self._kind = type_for(reference.type, exposure.instrument)
-        self._detector_shape = exposure.detector_shape
+        self._detector_shape = detector_shape(exposure.instrument)
         self._file = FitsImages(reference.path, ReferenceFileError)
         try:
             self.header = self._file.primary

@@ -32,7 +32,7 @@ def _modes():
         _whole("mrs_long", "miri_mrs_long", ngroups=6, nints=1),
         _whole("mrs_short", "miri_mrs_short", ngroups=4, nints=2),
         _whole("sub64", "miri_sub64", EMI, ngroups=10, nints=4),
-        _whole("sub128", "miri_sub128", EMI, ngroups=6, interference=((218.520470, 4.0),)),
+        _whole("sub128", "miri_sub128", EMI, ngroups=6, interference=((164.0, 4.0),)),
         _whole("sub256", "miri_sub256", ngroups=5),
         _whole("brightsky", "miri_brightsky", EMI, ngroups=5, nints=1),
         _whole("slitlessprism", "miri_slitlessprism", EMI, ngroups=12, nints=6),
