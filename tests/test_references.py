@@ -11,6 +11,7 @@ from astropy.io import fits
 from onramp import flags, reference_digest, reference_index
 from onramp.errors import ParameterError, ReferenceFileError
 from onramp.parameters import parse_steps
+from onramp.reference_types import belongs_to
 from onramp.references import (
     REFERENCE_TYPES,
     Reference,
@@ -84,6 +85,9 @@ def contents(kind, seed=1):
     }
 
 
+NEAR_INFRARED = [kind for kind in REFERENCE_TYPES if belongs_to(kind, "NIRCAM")]
+
+
 def opened(path, kind, exposure=None):
     return open_reference(Reference(kind, path, path.name, ""), exposure or an_exposure())
 
@@ -98,7 +102,7 @@ def cache(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "references"
-    for kind in REFERENCE_TYPES:
+    for kind in NEAR_INFRARED:
         write(folder / f"jwst_nircam_{kind}_0001.fits", kind, contents(kind))
     return folder
 
@@ -114,7 +118,7 @@ def chosen(folder, kind="gain", exposure=None, overrides=None):
 
 
 def test_needed_types_follow_the_steps(parameters):
-    assert list(needed_types(parameters)) == list(REFERENCE_TYPES)
+    assert list(needed_types(parameters)) == [k for k in REFERENCE_TYPES if k != "emicorr"]
     assert needed_types(parameters)["superbias"] == ("saturation", "superbias")
     off = parse_steps({s: {"skip": True} for s in ("jump", "ramp_fit", "superbias", "ipc")}, "test")
     needed = needed_types(off)
@@ -125,7 +129,7 @@ def test_needed_types_follow_the_steps(parameters):
 
 def test_select_returns_each_type_with_its_digest(folder, parameters):
     references = select(an_exposure(), parameters, folder)
-    assert list(references) == list(REFERENCE_TYPES)
+    assert list(references) == NEAR_INFRARED
     for kind, reference in references.items():
         assert reference.type == kind
         assert reference.path == folder / reference.name == folder / f"jwst_nircam_{kind}_0001.fits"
@@ -230,7 +234,8 @@ def test_a_missing_reference_names_the_unreadable_file(folder, damage):
 
 
 def test_messages_of_missing_references(folder, parameters):
-    for kind, known in REFERENCE_TYPES.items():
+    for kind in NEAR_INFRARED:
+        known = REFERENCE_TYPES[kind]
         (folder / f"jwst_nircam_{kind}_0001.fits").rename(folder / "aside")
         if known.optional:
             assert chosen(folder, kind) is None
@@ -363,7 +368,7 @@ def test_nan_is_legal_unless_there_is_nothing_else(folder):
     assert chosen(folder) == "nan2.fits"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in REFERENCE_TYPES if kind != "ipc"])
+@pytest.mark.parametrize("kind", [kind for kind in NEAR_INFRARED if kind != "ipc"])
 def test_images_are_cut_to_the_subarray(folder, kind):
     images = contents(kind)
     with opened(folder / f"jwst_nircam_{kind}_0001.fits", kind) as reference:

@@ -15,6 +15,7 @@ CLOCKS = {
 SAMPLE = 1e-5  # s
 ROW_SKIPPED = 7  # samples
 LAST_GROUP = -25.0  # DN
+FULL_DRIFT, SUBARRAY_DRIFT = 5.0, 0.1  # of an output, from group to group [DN]
 RESET_GROUPS = 6
 RESET_INTEGRATIONS = 3
 SHAPE_SAMPLES = 256  # of a wave
@@ -54,7 +55,8 @@ def readout_effects(rng, mode):
     row, reset = CLOCKS.get(clock_name(mode), (28, 15904))
     frame = mode.ny * row + (MIRI_ROWS - mode.ny) * ROW_SKIPPED
     starts = rng.random(len(mode.interference))
-    drift = rng.normal(0, 5, (mode.nints, mode.ngroups, 2, 4)).cumsum(axis=1)
+    step = FULL_DRIFT if mode.subarray == "FULL" else SUBARRAY_DRIFT
+    drift = rng.normal(0, step, (mode.nints, mode.ngroups, 2, 4)).cumsum(axis=1)
 
     def plane(integration, group, rows):
         y, x = np.mgrid[rows, : mode.nx]

@@ -243,15 +243,15 @@ def _dark(mode, maps, rng, header):
 
 
 def _of_integrations(mode, rng, signal, dq):
-    """Give each integration a dark of its own, the later the lower, and flags of its own."""
+    """Give each integration a dark of its own, the later the lower by so much, and its own flags."""
     header = {"NINTS": mode.dark_integrations}
-    levels = 1.0 + 0.5 / (1.0 + np.arange(mode.dark_integrations))
+    levels = 6.0 / (1.0 + np.arange(mode.dark_integrations, dtype=np.float32))
     planes = np.repeat(dq.data[None, None], mode.dark_integrations, axis=0)
     few = rng.random(planes.shape) < 0.002
     planes[few] |= np.uint32(1 << FLAGS["dark"].index("UNRELIABLE_SLOPE"))
     flags = fits.ImageHDU(planes, name="DQ")
     flags.header.update(header)
-    return levels[:, None, None, None] * signal, flags
+    return levels[:, None, None, None] + signal, flags
 
 
 def _reset(mode, maps, rng, header):
