@@ -180,6 +180,15 @@ def test_of_equal_fits_the_positive_one_is_taken():
     assert emicorr_joint._vertex(phases, -amplitudes, chisq) == pytest.approx(0.75)
 
 
+def test_parabolas_end_at_phase_0():
+    phases = np.arange(8) / 8
+    chisq = np.cos(2 * np.pi * (phases + 0.5))
+    vertex = emicorr_joint._vertex(phases, np.ones(8), chisq)
+    curvature, slope, _ = np.polyfit([0.875, 0.0, 0.125], chisq[[7, 0, 1]], 2)
+    assert vertex == pytest.approx(-slope / (2 * curvature))
+    assert abs(vertex) > 0.1
+
+
 def sequential(data, period, reference=None, bins=None, scale=True):
     """Find the wave of an exposure in memory."""
     nbins = emicorr_sequential.bins_of(bins, period)

@@ -243,7 +243,7 @@ def _dark(mode, maps, rng, header):
 
 
 def _of_integrations(mode, rng, signal, dq):
-    """Give each integration a dark of its own, the later the lower by so much, and its own flags."""
+    """Give each integration a level and flags of its own."""
     header = {"NINTS": mode.dark_integrations}
     levels = 6.0 / (1.0 + np.arange(mode.dark_integrations, dtype=np.float32))
     planes = np.repeat(dq.data[None, None], mode.dark_integrations, axis=0)
