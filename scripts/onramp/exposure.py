@@ -8,7 +8,7 @@ from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
-from onramp.limits import FULL, LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST
+from onramp.limits import LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST, detector_shape
 from onramp.steps.dark_current import Readout
 from onramp.steps.refpix import Placement
 
@@ -28,7 +28,6 @@ COUNTS = (
 OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR", "DRPFRMS1")
 OPTIONAL_NUMBERS = ("GAINFACT",)
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
-MIRI_SHAPE = 1024, 1032
 
 
 class Exposure:
@@ -296,11 +295,6 @@ class Exposure:
         header = self._file.header(name).copy()
         header["EXTVER"] = (header.get("EXTVER", 1), "extension value")
         return header.tostring().encode("ascii") + self._file.data_bytes(name)
-
-
-def detector_shape(instrument) -> tuple[int, int]:
-    """Return the rows and columns of an instrument's whole detectors."""
-    return MIRI_SHAPE if instrument == "MIRI" else (FULL, FULL)
 
 
 def _is_number(value):

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 
 from onramp.calibration import LIGHT_BORDER, Calibration
-from onramp.exposure import MIRI_SHAPE
+from onramp.limits import MIRI_SHAPE
 from onramp.miri_reference_columns import survey_offsets
 from onramp.steps import dark_current, first_last_frame, refpix_miri, reset, rscd
 
