@@ -33,7 +33,7 @@ def test_darks_end_with_linearity(exposure, tmp_path):
 
 
 def test_parameters_of_later_steps_are_refused(exposure):
-    with pytest.raises(ParameterError, match=r"steps\.jump\.rejection_threshold: darks end"):
+    with pytest.raises(ParameterError, match=r"steps\.jump\.rejection_threshold: darks do not"):
         Dark.call(exposure.uncal, steps={"jump": {"rejection_threshold": 4}})
 
 

@@ -22,6 +22,18 @@ REFERENCE_DEFAULTS = {
         "side_gain": 1.0,
         "refpix_algorithm": "median",
     },
+    "emicorr": {
+        "algorithm": "joint",
+        "nints_to_phase": None,
+        "nbins": None,
+        "scale_reference": True,
+        "onthefly_corr_freq": None,
+        "use_n_cycles": 3,
+        "fit_ints_separately": False,
+        "user_supplied_reffile": None,
+        "save_intermediate_results": False,
+    },
+    "firstframe": {"bright_use_group1": True},
     "dark_current": {"average_dark_current": None},
     "jump": {
         "rejection_threshold": 4,
@@ -50,10 +62,18 @@ REFERENCE_DEFAULTS = {
     },
 }
 ORDER = (
-    "group_scale dq_init saturation ipc superbias refpix linearity dark_current charge_migration "
-    "jump picture_frame clean_flicker_noise persistence ramp_fit gain_scale"
+    "group_scale dq_init emicorr saturation ipc superbias refpix firstframe lastframe reset "
+    "linearity rscd dark_current charge_migration jump picture_frame clean_flicker_noise "
+    "persistence ramp_fit gain_scale"
 )
-OFF = ("charge_migration", "picture_frame", "clean_flicker_noise", "persistence")
+OFF = (
+    "emicorr",
+    "firstframe",
+    "charge_migration",
+    "picture_frame",
+    "clean_flicker_noise",
+    "persistence",
+)
 
 
 def parsed(step, **values):

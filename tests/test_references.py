@@ -11,6 +11,7 @@ from astropy.io import fits
 from onramp import flags, reference_digest, reference_index
 from onramp.errors import ParameterError, ReferenceFileError
 from onramp.parameters import parse_steps
+from onramp.reference_types import belongs_to
 from onramp.references import (
     REFERENCE_TYPES,
     Reference,
@@ -84,6 +85,9 @@ def contents(kind, seed=1):
     }
 
 
+NEAR_INFRARED = [kind for kind in REFERENCE_TYPES if belongs_to(kind, "NIRCAM")]
+
+
 def opened(path, kind, exposure=None):
     return open_reference(Reference(kind, path, path.name, ""), exposure or an_exposure())
 
@@ -95,7 +99,7 @@ def cache(tmp_path_factory, monkeypatch):
     return folder
 
 
-FITS_TYPES = [kind for kind in REFERENCE_TYPES if kind != "sirskernel"]
+FITS_TYPES = [kind for kind in NEAR_INFRARED if kind != "sirskernel"]
 DEFAULT_TYPES = [kind for kind in FITS_TYPES if kind not in ("pictureframe", "flat")]
 
 
@@ -118,9 +122,11 @@ def chosen(folder, kind="gain", exposure=None, overrides=None):
 
 
 def test_needed_types_follow_the_steps(parameters):
-    assert list(needed_types(parameters)) == DEFAULT_TYPES
+    only_miri = [kind for kind in REFERENCE_TYPES if not belongs_to(kind, "NIRCAM")]
+    assert set(needed_types(parameters)) == {*DEFAULT_TYPES, *only_miri} - {"emicorr"}
     on = parse_steps(
         {
+            "emicorr": {"skip": False},
             "refpix": {"refpix_algorithm": "sirs"},
             "picture_frame": {"skip": False},
             "clean_flicker_noise": {"skip": False, "apply_flat_field": True},

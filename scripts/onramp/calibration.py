@@ -11,6 +11,7 @@ import numpy as np
 
 from onramp.flags import DO_NOT_USE
 from onramp.parameters import STEPS
+from onramp.pipelines import steps_of
 from onramp.steps import (
     charge_migration,
     dark_current,
@@ -39,17 +40,21 @@ class Calibration:
 
     Attributes
     ----------
+    lit : ((int, int), (int, int))
+        Rows and columns of the detector that see light, first and past-the-last.
     states : dict of str to str
-        COMPLETE or SKIPPED for each step of the pipeline.
+        COMPLETE or SKIPPED for each step of the exposure's instrument, in order.
     pixeldq : (ny, nx) uint32
         Data quality as it is after superbias; there after `survey`.
     """
+
+    lit = 2 * ((LIGHT_BORDER, DETECTOR_SIZE - LIGHT_BORDER),)
 
     def __init__(self, exposure, references, parameters):
         self.exposure = exposure
         self.references = references
         self.parameters = parameters
-        self.states = dict.fromkeys(type(parameters).model_fields, "SKIPPED")
+        self.states = dict.fromkeys(steps_of(exposure.instrument), "SKIPPED")
         readout = exposure.readout
         self.scale = group_scale.scale_factor(readout.nframes, exposure.frame_divisor)
         if not (self.scale and self.runs("group_scale")):
@@ -67,6 +72,8 @@ class Calibration:
 
     def runs(self, step, *types):
         """Return whether a step runs; note its state."""
+        if step not in self.states:
+            return False
         wanted = not getattr(self.parameters, step).skip
         runs = wanted and all(self.references.get(kind) is not None for kind in types)
         self.states[step] = "COMPLETE" if runs else "SKIPPED"
@@ -76,7 +83,7 @@ class Calibration:
         header = self.references["dark"].header
         shape = self.references["dark"].shape("SCI")
         self.dark_readout = dark_current.Readout(
-            shape[0], int(header["NFRAMES"]), int(header["GROUPGAP"])
+            shape[-3], int(header["NFRAMES"]), int(header["GROUPGAP"])
         )
         usable = dark_current.usable(self.exposure.readout, self.dark_readout)
         self.states["dark_current"] = "COMPLETE" if usable else "SKIPPED"
@@ -101,6 +108,10 @@ class Calibration:
         if self.refpix:
             self._survey_reference_pixels()
             stopwatch.add("refpix", since)
+
+    def outcome_keywords(self):
+        """Return what the steps say in the header once all bands have passed, by keyword."""
+        return {}
 
     def _pixel_quality(self):
         ny, nx = self.exposure.shape[2:]
@@ -196,6 +207,10 @@ class Calibration:
             data *= np.float32(self.scale)
         return data
 
+    def emi_corrected(self, first, last):
+        """Return rows [first, last) as saturation looks at them, float32 [DN]."""
+        return self.scaled(self.exposure.sci.read(first, last))
+
     def _grown(self, first, last):
         """Return the rows that saturation flags and ipc of [first, last) depend on."""
         reach = 0
@@ -224,9 +239,14 @@ class Calibration:
         for first in [*range(middle, ny, height), *range(0, middle, height)]:
             groupdq = self._flags(first, min(first + height, ny))
             unusable &= ((groupdq & DO_NOT_USE) != 0).all(axis=(2, 3))
-            if not unusable.any():
+            if not unusable[:, self.groups_in_doubt].any():
                 break
         return unusable
+
+    @property
+    def groups_in_doubt(self):
+        """Groups that are not unusable by a rule alone."""
+        return slice(None)
 
     def _flags(self, first, last):
         """Return the flags of rows [first, last) as they come to jump detection."""
@@ -240,13 +260,17 @@ class Calibration:
             correct(outer_first, data, groupdq, pixeldq)
         return groupdq[:, :, first - outer_first : last - outer_first]
 
+    def _samples(self, first, last):
+        """Return the samples of rows [first, last) that saturation looks at, raw if it may be."""
+        raw = self.exposure.sci.read(first, last)
+        return self.scaled(raw) if self.scale is not None or self.ipc else raw
+
     def load(self, first, last):
         """Return the scaled raw samples and their flags after dq_init, saturation and ipc."""
         outer_first, outer_last = self._grown(first, last)
         rows = slice(first - outer_first, last - outer_first)
-        raw = self.exposure.sci.read(outer_first, outer_last)
-        samples = self.scaled(raw) if self.scale is not None or self.ipc else raw
-        groupdq = np.empty(raw.shape, np.uint8)
+        samples = self._samples(outer_first, outer_last)
+        groupdq = np.empty(samples.shape, np.uint8)
         groupdq[...] = self.mask[outer_first:outer_last]
         if self.saturated:
             parameters = self.parameters.saturation
@@ -268,11 +292,10 @@ class Calibration:
             kernel = reference.read("SCI", 0, reference.shape("SCI")[0])
         else:
             kernel = reference.read("SCI", first, first + data.shape[2])
-        x, y = placement.xstart - 1, placement.ystart - 1 + first
-        inside = LIGHT_BORDER, DETECTOR_SIZE - LIGHT_BORDER
+        corner = placement.ystart - 1 + first, placement.xstart - 1
         light = [
-            slice(max(0, inside[0] - start), min(size, inside[1] - start))
-            for start, size in ((y, data.shape[2]), (x, data.shape[3]))
+            slice(max(0, low - start), min(size, high - start))
+            for (low, high), start, size in zip(self.lit, corner, data.shape[2:])
         ]
         ipc.correct(data, kernel, light)
 
@@ -377,3 +400,12 @@ class Calibration:
             linearity.correct(ramps, np.zeros(ramps.shape, np.uint8), coefficients)
             frames[unusable] = 0.0
         return frames
+
+
+def calibration_of(exposure, references, parameters):
+    """Return the steps before jump detection as the exposure's instrument has them."""
+    if exposure.instrument == "MIRI":
+        from onramp.miri_calibration import MiriCalibration
+
+        return MiriCalibration(exposure, references, parameters)
+    return Calibration(exposure, references, parameters)

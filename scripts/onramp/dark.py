@@ -1,13 +1,13 @@
-"""Dark exposures: the steps of stage 1 up to linearity; the counterpart of `DarkPipeline`."""
+"""Dark exposures: stage 1 up to linearity (MIRI: rscd); the counterpart of `DarkPipeline`."""
 
 from onramp.detector1 import references_folder, split_overrides
 from onramp.errors import ParameterError
 from onramp.exposure_job import DARK, ExposureJob
 from onramp.origins import CALL, given
-from onramp.parameters import STEPS, Detector1Parameters, step_model
+from onramp.parameters import STEPS, Detector1Parameters
+from onramp.pipelines import dark_steps, only_steps
 
-LAST_STEP = "linearity"
-LATER_STEPS = STEPS[STEPS.index(LAST_STEP) + 1 :]
+DARK_STEPS = {*dark_steps("MIRI"), *dark_steps("NIRCAM")}
 
 
 class Dark:
@@ -71,19 +71,20 @@ def process_dark(
 
 def dark_parameters(parameters: Detector1Parameters, origin) -> Detector1Parameters:
     """
-    Return parameters with every step after linearity skipped.
+    Return parameters with every step skipped that no dark goes through.
 
     Raises
     ------
     ParameterError
         If any of these steps has parameters of its own.
     """
-    for step in LATER_STEPS:
+    for step in STEPS:
+        if step in DARK_STEPS:
+            continue
         told = getattr(parameters, step).model_fields_set - {"skip"}
         if told:
             raise ParameterError(
-                f"{origin}: steps.{step}.{min(told)}: darks end with {LAST_STEP}; remove it, or "
+                f"{origin}: steps.{step}.{min(told)}: darks do not go that far; remove it, or "
                 "use detector1"
             )
-    skipped = {step: step_model(step)(skip=True) for step in LATER_STEPS}
-    return parameters.model_copy(update=skipped)
+    return only_steps(parameters, DARK_STEPS)

@@ -31,6 +31,7 @@ def keep_samples(stream, samples, single, flat=None):
     if single is not None:
         rates = RampStore((1 if single else nints, ny, nx), stream.scratch)
     fitting = RampFitting(stream.exposure, stream.calibration, RampFit())
+    stream.trim(fitting, fitting.usable_groups(stream.groupdq))
 
     def take(band):
         ramps = stream.flagged_ramps(band)

@@ -5,7 +5,7 @@ import numpy as np
 from onramp.flags import DO_NOT_USE
 from onramp.steps import saturation
 
-EARLY_STEPS = "group_scale", "dq_init", "saturation", "ipc"
+EARLY_STEPS = "group_scale", "dq_init", "emicorr", "saturation", "ipc"
 
 
 def output_of(step, calibration, first, last):
@@ -27,12 +27,14 @@ def output_of(step, calibration, first, last):
     """
     if step in ("saturation", "ipc"):
         data, groupdq = calibration.load(first, last)
-    if step != "ipc" and (step != "saturation" or calibration.ipc):
+    if step in ("group_scale", "dq_init"):
         data = calibration.scaled(calibration.exposure.sci.read(first, last))
+    elif step == "emicorr" or (step == "saturation" and calibration.ipc):
+        data = calibration.emi_corrected(first, last)
     pixeldq = np.zeros(data.shape[2:], np.uint32)
     if step != "group_scale" and calibration.masked:
         pixeldq |= calibration.references["mask"].dq(first, last)
-    if step in ("group_scale", "dq_init"):
+    if step in ("group_scale", "dq_init", "emicorr"):
         groupdq = np.zeros(data.shape, np.uint8)
         groupdq |= (pixeldq & DO_NOT_USE).astype(np.uint8)
     elif calibration.saturated:

@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
-from onramp.limits import FULL, LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST
+from onramp.limits import LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST, detector_shape
 from onramp.steps.dark_current import Readout
 from onramp.steps.refpix import Placement
 
@@ -18,6 +18,7 @@ DETECTORS = {
     "NIRISS": ("NIS",),
     "NIRSPEC": ("NRS1", "NRS2"),
     "FGS": ("GUIDER1", "GUIDER2"),
+    "MIRI": ("MIRIMAGE", "MIRIFULONG", "MIRIFUSHORT"),
 }
 TEXTS = ("INSTRUME", "DETECTOR", "EXP_TYPE", "DATE-OBS", "TIME-OBS", "SUBARRAY")
 SECONDS = ("TGROUP", "TFRAME")
@@ -135,8 +136,6 @@ class Exposure:
 
     def _check_mode(self):
         header = self.primary
-        if self.instrument == "MIRI":
-            self._refuse("INSTRUME=MIRI", "is not supported yet", "use the official pipeline")
         if self.instrument not in DETECTORS:
             self._refuse(
                 f"INSTRUME={self.instrument}", "is unknown", f"known: {', '.join(DETECTORS)}"
@@ -174,11 +173,12 @@ class Exposure:
                     f"disagrees with the SCI data {self.shape}",
                     "fetch the file again",
                 )
-        for start, size in (("SUBSTRT1", nx), ("SUBSTRT2", ny)):
-            if not 1 <= header[start] <= FULL + 1 - size:
+        rows, columns = self.detector_shape
+        for start, size, full in (("SUBSTRT1", nx, columns), ("SUBSTRT2", ny, rows)):
+            if not 1 <= header[start] <= full + 1 - size:
                 self._refuse(
                     f"{start}={header[start]}",
-                    f"places the subarray outside the {FULL} pixel detector",
+                    f"places the subarray outside the {full} pixel detector",
                     "fetch the file again",
                 )
 
@@ -210,6 +210,16 @@ class Exposure:
     def detector(self) -> str:
         """DETECTOR."""
         return str(self.primary["DETECTOR"]).strip().upper()
+
+    @property
+    def detector_shape(self) -> tuple[int, int]:
+        """Rows and columns of the whole detector."""
+        return detector_shape(self.instrument)
+
+    @property
+    def first_integration(self) -> int:
+        """Which integration of the whole exposure is the file's first, counted from 0."""
+        return int(self._value("INTSTART") or 1) - 1
 
     @property
     def exp_type(self) -> str:

@@ -20,7 +20,6 @@ from onramp.exposure import Exposure
 from onramp.frame_products import (
     PARTS,
     part_extensions,
-    steps_before,
     wanted_parts,
     write_part,
 )
@@ -28,6 +27,7 @@ from onramp.jump_report import header_cards, report_as_dict, report_lines
 from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
 from onramp.origins import with_references
 from onramp.parameters import Detector1Parameters
+from onramp.pipelines import dark_steps, only_steps
 from onramp.product_list import (
     CUBE,
     DARK_PRODUCT,
@@ -35,6 +35,7 @@ from onramp.product_list import (
     OPTIONAL,
     OPTIONAL_PRODUCTS,
     RAMP,
+    model_of,
     saved_products,
     wanted_products,
 )
@@ -48,6 +49,11 @@ log = logging.getLogger("onramp")
 
 THREADED_STEPS = "jump", "ramp_fit"
 DETECTOR1, DARK = "detector1", "dark"
+RSCD_KEYWORDS = {
+    "SKIP": "Number of groups skipped",
+    "UGP1": "Pixels where 1st group is kept",
+    "BORS": "RSCD back-off due to saturation",
+}
 NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
 
 
@@ -98,6 +104,8 @@ class ExposureJob:
             exposure = stack.enter_context(Exposure(self.uncal))
             log.info("%s: %s %s %s", exposure.name, exposure.instrument, exposure.detector,
                      exposure.exp_type)  # fmt: skip
+            if self.pipeline == DARK:
+                self.parameters = only_steps(self.parameters, dark_steps(exposure.instrument))
             chosen, self.parameters, self.context, files = resolve(
                 self.folder, exposure, self.parameters, self.overrides, self.context
             )
@@ -123,9 +131,12 @@ class ExposureJob:
         products, stream.recorders = self._products(stream, exposure, chosen)
         outcome = stream.run()
         statistics = self._statistics(stream, exposure, chosen, outcome)
+        own = stream.calibration.outcome_keywords()
         for product in self.open_products:
             if "PRIMECRS" in product.header:
                 product.header.update(statistics["keywords"])
+            for keyword in own.keys() & product.header.keys():
+                product.header[keyword] = own[keyword]
         if stream.fits and outcome.begun == 0:
             raise InputError(
                 f"{exposure.path}: every ramp is saturated in its first group; there is no rate"
@@ -151,7 +162,7 @@ class ExposureJob:
         )
 
     def _log_plan(self, stream, chosen):
-        for step in type(self.parameters).model_fields:
+        for step in stream.states:
             values = getattr(self.parameters, step).model_dump(exclude={"skip", "save_results"})
             text = ", ".join(f"{k}={v}" for k, v in values.items())
             log.info("%-19s %-8s %s", step, stream.states[step], text)
@@ -163,9 +174,13 @@ class ExposureJob:
         """Open the products that are asked for; return them and each step's recorder."""
         products, sinks = {}, defaultdict(lambda: defaultdict(list))
         if self.pipeline == DARK:
-            kinds = [DARK_PRODUCT, *saved_products(self.parameters, False)]
+            last = dark_steps(exposure.instrument)[-1]
+            kinds = [
+                DARK_PRODUCT._replace(step=last),
+                *saved_products(self.parameters, False, stream.states),
+            ]
         else:
-            kinds = wanted_products(self.parameters, stream.fits, self.save_ramp)
+            kinds = wanted_products(self.parameters, stream.fits, self.save_ramp, stream.states)
         if stream.fits and self.parameters.ramp_fit.save_opt:
             kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
         kinds += wanted_parts(self.parameters, stream.frames.results)
@@ -186,7 +201,7 @@ class ExposureJob:
         header = headers.primary_header(
             exposure.primary,
             f"{exposure.name}_{kind.suffix}.fits",
-            kind.model,
+            model_of(kind, exposure.exp_type),
             states,
             _used_references(chosen, stream, done),
             self.provenance,
@@ -196,6 +211,9 @@ class ExposureJob:
             header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
             for keyword, value, comment in header_cards(stream.report(stream.nothing)):
                 header[keyword] = (value, comment)
+        if "rscd" in done:
+            for keyword in stream.calibration.outcome_keywords():
+                header[keyword] = (0, RSCD_KEYWORDS[keyword[4:]])
         fitted = "ramp_fit" in states or kind.step == OPTIONAL
         if stream.gain_factor is not None and stream.fits and fitted:
             header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
@@ -295,7 +313,7 @@ def _steps_done(kind, stream):
     """Return the steps that a product has passed."""
     steps = list(stream.states)
     if kind.step in PARTS:
-        return list(steps_before(kind))
+        return steps[: steps.index(kind.step[0])]
     if kind.step == OPTIONAL:
         return steps[: steps.index("ramp_fit")]
     last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
@@ -329,7 +347,7 @@ def _extensions(stream, kind, header):
             stream.exposure, kind, stream.calibration.dark_current_known,
             stream.fitting.optional_size,
         )  # fmt: skip
-    content = headers.asdf_extension(header["FILENAME"], kind.model)
+    content = headers.asdf_extension(header["FILENAME"], header["DATAMODL"])
     return [*extensions, RawExtension("ASDF", content)]
 
 

@@ -4,7 +4,6 @@ import numpy as np
 from astropy.io import fits
 
 from onramp.headers import with_unit
-from onramp.parameters import STEPS
 from onramp.product_list import CUBE, IMAGE, RAMP, ProductKind
 from onramp.products import Extension, empty_extension
 from onramp.whole_frames import BACKGROUND, CHANGE, FLICKER, MASK, PICTURE_FRAME
@@ -38,11 +37,6 @@ def wanted_parts(parameters, results):
             image = IMAGE if part == MASK and result.mask.ndim == 2 else CUBE
             found.append(ProductKind(suffix, (step, part), image if part == MASK else RAMP))
     return found
-
-
-def steps_before(kind):
-    """Return the steps that a product of PARTS has passed."""
-    return STEPS[: STEPS.index(kind.step[0])]
 
 
 def part_extensions(exposure, kind, drafted):

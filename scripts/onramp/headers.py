@@ -26,30 +26,39 @@ STEP_KEYWORDS = {
     "clean_flicker_noise": ("S_CLNFNS", "Clean Flicker Noise"),
     "dark_current": ("S_DARK", "Dark Subtraction"),
     "dq_init": ("S_DQINIT", "Data Quality Initialization"),
+    "emicorr": ("S_MIREMI", "MIRI EMI Correction"),
+    "firstframe": ("S_FRSTFR", "First Frame Correction"),
     "gain_scale": ("S_GANSCL", "Gain Scale Correction"),
     "group_scale": ("S_GRPSCL", "Group Scale Correction"),
     "ipc": ("S_IPC", "Interpixel Capacitance Correction"),
     "jump": ("S_JUMP", "Jump Detection"),
+    "lastframe": ("S_LASTFR", "Last Frame Correction"),
     "linearity": ("S_LINEAR", "Linearity Correction"),
     "persistence": ("S_PERSIS", "Persistence Correction"),
     "picture_frame": ("S_PCTFRM", "Picture Frame Correction"),
     "ramp_fit": ("S_RAMP", "Ramp Fitting"),
     "refpix": ("S_REFPIX", "Reference Pixel Correction"),
+    "reset": ("S_RESET", "Reset Anomaly Correction"),
+    "rscd": ("S_RSCD", "RSCD Correction"),
     "saturation": ("S_SATURA", "Saturation Checking"),
     "superbias": ("S_SUPERB", "Superbias Subtraction"),
 }
 REFERENCE_KEYWORDS = {
     "dark": ("DARK", "Dark reference file name"),
+    "emicorr": ("MIREMI", "MIRI EMI correction reference file name"),
     "flat": ("FLAT", "Flat reference file name"),
     "gain": ("GAIN", "Gain reference file name"),
     "ipc": ("IPC", "IPC reference file name"),
     "linearity": ("LINEAR", "Linearity reference file name"),
     "mask": ("MASK", "Mask reference file name"),
     "readnoise": ("READNO", "Read noise reference file name"),
+    "reset": ("RESET", "Reset reference file name"),
+    "rscd": ("RSCD", "RSCD reference file name"),
     "saturation": ("SATURA", "Saturation reference file name"),
     "sirskernel": ("SIRSKL", "SIRS refpix reference file name"),
     "superbias": ("SUPERB", "Superbias reference file name"),
 }
+MIRI_REFERENCES = "emicorr", "reset", "rscd"
 ONLY_IF_USED = "flat", "sirskernel"
 
 
@@ -86,6 +95,8 @@ def primary_header(uncal, file_name, model, states, references, provenance):
     _title(header, "Reference file information")
     header["CRDS_CTX"] = (provenance.context or "N/A", "CRDS context (.pmap), N/A for a folder")
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
+        if kind in MIRI_REFERENCES and header.get("INSTRUME") != "MIRI":
+            continue
         if kind in ONLY_IF_USED and kind not in references:
             continue
         reference = references.get(kind)

@@ -4,7 +4,7 @@ import numpy as np
 from astropy.io import fits
 
 from onramp.headers import with_unit
-from onramp.parameters import STEPS
+from onramp.pipelines import steps_of
 from onramp.product_list import CUBE, OPTIONAL, RAMP, SEGMENTS
 from onramp.products import Extension, RawExtension, empty_extension
 
@@ -37,7 +37,8 @@ def product_extensions(exposure, kind, dark_current_known, optional_size=(1, 0))
         sci = with_unit(exposure.sci_keywords(), "DN")
         return [Extension("SCI", (ny, nx), np.float32, sci)]
     if kind.model == RAMP:
-        dark_known = dark_current_known and STEPS.index(kind.step) >= STEPS.index("dark_current")
+        steps = steps_of(exposure.instrument)
+        dark_known = dark_current_known and steps.index(kind.step) >= steps.index("dark_current")
         return [e for e in ramp_extensions(exposure) if dark_known or e.name != "AVDRKCUR"]
     if kind.model == CUBE:
         return slope_extensions(exposure, (nints, ny, nx), exposure.table("INT_TIMES"))

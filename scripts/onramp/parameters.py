@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from onramp.errors import ParameterError
+from onramp.miri_step_parameters import EmiCorr, FirstFrame, LastFrame, Reset, Rscd
 from onramp.optional_step_parameters import (
     ChargeMigration,
     CleanFlickerNoise,
@@ -35,17 +36,22 @@ from onramp.step_parameters import (
 
 
 class Detector1Parameters(BaseModel):
-    """The parameters of all steps, in the order in which the steps run."""
+    """The parameters of all steps, in the order in which near-infrared exposures pass them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     group_scale: GroupScale = GroupScale()
     dq_init: DqInit = DqInit()
+    emicorr: EmiCorr = EmiCorr()
     saturation: Saturation = Saturation()
     ipc: Ipc = Ipc()
     superbias: Superbias = Superbias()
     refpix: Refpix = Refpix()
+    firstframe: FirstFrame = FirstFrame()
+    lastframe: LastFrame = LastFrame()
+    reset: Reset = Reset()
     linearity: Linearity = Linearity()
+    rscd: Rscd = Rscd()
     dark_current: DarkCurrent = DarkCurrent()
     charge_migration: ChargeMigration = ChargeMigration()
     jump: Jump = Jump()

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from onramp.parameters import STEPS
 
+IFU_IMAGE = "IFUImageModel"
+IFU_MODES = "MIR_MRS", "NRS_IFU"
 IMAGE, CUBE, RAMP, SEGMENTS = "ImageModel", "CubeModel", "RampModel", "RampFitOutputModel"
 LEAST_SQUARES, LIKELIHOOD = "OLS_C", "LIKELY"
 OPTIONAL = "optional"  # stands for a step where ramp_fit keeps more than slopes
@@ -37,7 +39,13 @@ OPTIONAL_PRODUCTS = {
 }
 
 
-def wanted_products(parameters, fits, save_calibrated_ramp=False) -> list[ProductKind]:
+def model_of(kind, exp_type) -> str:
+    """Return a product's data model: images of spectra from slicers have one of their own."""
+    sliced = exp_type in IFU_MODES and kind.model == IMAGE and kind.step != OPTIONAL
+    return IFU_IMAGE if sliced else kind.model
+
+
+def wanted_products(parameters, fits, save_calibrated_ramp=False, steps=STEPS) -> list[ProductKind]:
     """
     Return the products to make.
 
@@ -47,6 +55,8 @@ def wanted_products(parameters, fits, save_calibrated_ramp=False) -> list[Produc
     fits : bool
         Whether ramps are fitted; if not, the ramps are the result.
     save_calibrated_ramp : bool
+    steps : iterable of str
+        The steps of the exposure's instrument.
     """
     found = []
     if fits:
@@ -54,13 +64,13 @@ def wanted_products(parameters, fits, save_calibrated_ramp=False) -> list[Produc
         found += [ProductKind("rateints", "gain_scale", CUBE)]
     if save_calibrated_ramp or not fits:
         found.append(ProductKind("ramp", "persistence", RAMP))
-    return found + saved_products(parameters, fits)
+    return found + saved_products(parameters, fits, steps)
 
 
-def saved_products(parameters, fits) -> list[ProductKind]:
+def saved_products(parameters, fits, steps=STEPS) -> list[ProductKind]:
     """Return the products that steps are to save; as `wanted_products`."""
     found = []
-    for step in STEPS:
+    for step in steps:
         chosen = getattr(parameters, step)
         if not chosen.save_results or chosen.skip:
             continue

@@ -5,14 +5,12 @@ import numpy as np
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
-from onramp.limits import LARGEST_FACTOR, MOST_FRAMES
+from onramp.limits import LARGEST_FACTOR, MOST_FRAMES, detector_shape
 from onramp.reference_index import text, wrong_detector
-from onramp.reference_types import REFERENCE_TYPES, Reference
-
-DETECTOR_SHAPE = 2048, 2048
+from onramp.reference_types import REFERENCE_TYPES, Reference, type_for
 
 
-def open_reference(reference: Reference, exposure) -> "OpenReference":
+def open_reference(reference: Reference, exposure):
     """
     Open a reference file for an exposure.
 
@@ -21,16 +19,26 @@ def open_reference(reference: Reference, exposure) -> "OpenReference":
     reference : Reference
     exposure : Exposure
 
+    Returns
+    -------
+    OpenReference, EmiReference or RscdReference
+
     Raises
     ------
     ReferenceFileError
         If the file is not what its type asks for, or does not cover the exposure's subarray.
     """
+    if REFERENCE_TYPES[reference.type].image:
+        return OpenReference(reference, exposure)
     if reference.type == "sirskernel":
         from onramp.kernel_reference import KernelReference
 
         return KernelReference(reference, exposure)
-    return OpenReference(reference, exposure)
+    from onramp import miri_references
+
+    if reference.type == "emicorr":
+        return miri_references.EmiReference(reference, exposure)
+    return miri_references.RscdReference(reference, exposure)
 
 
 class OpenReference:
@@ -46,7 +54,8 @@ class OpenReference:
 
     def __init__(self, reference, exposure):
         self.reference = reference
-        self._kind = REFERENCE_TYPES[reference.type]
+        self._kind = type_for(reference.type, exposure.instrument)
+        self._detector_shape = detector_shape(exposure.instrument)
         self._file = FitsImages(reference.path, ReferenceFileError)
         try:
             self.header = self._file.primary
@@ -102,7 +111,7 @@ class OpenReference:
 
     def dq(self, first=0, last=None) -> np.ndarray:
         """
-        Read rows of the cut data quality.
+        Read rows of the cut data quality; that of several integrations is combined.
 
         Returns
         -------
@@ -112,7 +121,10 @@ class OpenReference:
         if not self.has("DQ"):
             ny, nx = self.shape(next(iter(self._kind.dimensions)))[-2:]
             return np.zeros((len(range(ny)[first:last]), nx), np.uint32)
-        return translate(self._stored("DQ", first, last, None), self._definition)
+        of_integrations = (slice(None), slice(0, 1)) if len(self._images["DQ"].shape) == 4 else None
+        stored = self._stored("DQ", first, last, of_integrations)
+        stored = np.bitwise_or.reduce(stored.reshape(-1, *stored.shape[-2:]), axis=0)
+        return translate(stored, self._definition)
 
     def _stored(self, name, first, last, leading):
         height = self.shape(name)[-2]
@@ -216,7 +228,7 @@ class OpenReference:
     def _corner(self, main):
         corner = [self.header.get(keyword) for keyword in ("SUBSTRT1", "SUBSTRT2")]
         placed = [self.header.get(keyword) for keyword in ("SUBSIZE1", "SUBSIZE2")]
-        if None in (*corner, *placed) and main.shape[-2:] == DETECTOR_SHAPE:
+        if None in (*corner, *placed) and main.shape[-2:] == self._detector_shape:
             return 1, 1
         for keyword, value in zip(("SUBSTRT1", "SUBSTRT2"), corner):
             if not _is_number(value, int) or value < 1:

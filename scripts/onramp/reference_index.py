@@ -21,6 +21,7 @@ PATTERNS = {
 
 _REGION = "SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2"
 _FACTS = "REFTYPE", "TELESCOP", "INSTRUME", "USEAFTER", *PATTERNS, *PATTERNS.values(), *_REGION
+NAMES = "*.fits", "*/*.fits", "*.asdf", "*/*.asdf"
 
 
 class Candidate(NamedTuple):
@@ -40,7 +41,7 @@ class Index(NamedTuple):
 
     candidates: list[Candidate]
     unreadable: list[Path]
-    """FITS files by name whose header cannot be read."""
+    """Files by name whose header cannot be read."""
 
 
 def text(value) -> str:
@@ -68,7 +69,7 @@ def read_primary(path) -> fits.Header:
 
 def index_folder(folder) -> Index:
     """
-    Look at each ``*.fits`` file of a folder and of the folders in it.
+    Look at each ``*.fits`` and ``*.asdf`` file of a folder and of the folders in it.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def index_folder(folder) -> Index:
         raise ReferenceFileError(f"{folder}: the folder of reference files {problem}")
     candidates, unreadable, seen = [], [], set()
     try:
-        paths = sorted({*folder.glob("*.fits"), *folder.glob("*/*.fits")})
+        paths = sorted({path for pattern in NAMES for path in folder.glob(pattern)})
     except OSError as problem:
         raise ReferenceFileError(f"{folder}: cannot be read ({problem.strerror})") from problem
     for path in paths:
@@ -100,6 +101,10 @@ def index_folder(folder) -> Index:
 
 
 def _read_facts(path):
+    if path.suffix == ".asdf":
+        from onramp.asdf_facts import read_facts
+
+        return {keyword: value for keyword, value in read_facts(path).items() if keyword in _FACTS}
     header = read_primary(path)
     return {keyword: header.get(keyword) for keyword in _FACTS}
 

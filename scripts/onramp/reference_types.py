@@ -28,28 +28,45 @@ class ReferenceType(NamedTuple):
     """Keywords that may be there."""
     parameter: str = ""
     """Parameter of its steps without which they do not look at it."""
+    instruments: tuple[str, ...] = ()
+    """Instruments that have it; all if none is named."""
+    image: bool = True
+    """Whether it is an image of the detector."""
 
+
+NEAR_INFRARED = "NIRCAM", "NIRISS", "NIRSPEC", "FGS"
 
 REFERENCE_TYPES = MappingProxyType(
     {
         kind.type: kind
         for kind in (
             ReferenceType("mask", ("dq_init",), "R_MASK", {"DQ": (2,)}),
+            ReferenceType(
+                "emicorr", ("emicorr",), "R_MIREMI", {}, parameter="uses_reference",
+                instruments=("MIRI",), image=False,
+            ),
             ReferenceType("saturation", ("saturation",), "R_SATURA", {"SCI": (2,)}, {"DQ": (2,)}),
             ReferenceType("ipc", ("ipc",), "R_IPC", {"SCI": (2, 4)}, optional=True),
             ReferenceType(
-                "superbias", ("saturation", "superbias"), "R_SUPERB", {"SCI": (2,)}, {"DQ": (2,)}
+                "superbias", ("saturation", "superbias"), "R_SUPERB", {"SCI": (2,)}, {"DQ": (2,)},
+                instruments=NEAR_INFRARED,
+            ),
+            ReferenceType(
+                "reset", ("reset",), "R_RESET", {"SCI": (4,)}, {"DQ": (2,)},
+                integers=("NINTS", "NGROUPS"), instruments=("MIRI",),
             ),
             ReferenceType(
                 "linearity", ("linearity",), "R_LINEAR", {"COEFFS": (3,)},
                 {"INV_COEFFS": (3,), "DQ": (2,)},
             ),
+            ReferenceType("rscd", ("rscd",), "R_RSCD", {}, instruments=("MIRI",), image=False),
             ReferenceType(
                 "dark", ("dark_current",), "R_DARK", {"SCI": (3,)}, {"DQ": (2,), "AVDRKCUR": (2,)},
                 integers=("NFRAMES", "GROUPGAP"), numbers=("AVDRKCUR",),
             ),
             ReferenceType(
-                "sirskernel", ("refpix",), "R_SIRSKL", {}, optional=True, parameter="uses_kernels"
+                "sirskernel", ("refpix",), "R_SIRSKL", {}, optional=True, parameter="uses_kernels",
+                instruments=NEAR_INFRARED, image=False,
             ),
             ReferenceType("pictureframe", ("picture_frame",), "R_PICFRM", {"SCI": (2,)}),
             ReferenceType(
@@ -68,6 +85,31 @@ REFERENCE_TYPES = MappingProxyType(
     }
 )  # fmt: skip
 """Every type, in the order in which the steps first need it."""
+
+_MIRI_DARK = REFERENCE_TYPES["dark"]._replace(
+    dimensions={"SCI": (4,)}, also={"DQ": (4,), "AVDRKCUR": (2,)}
+)
+
+
+def type_for(kind, instrument) -> ReferenceType:
+    """
+    Return what is known of a type of reference as an instrument has it.
+
+    Parameters
+    ----------
+    kind : str
+    instrument : str
+        INSTRUME, upper case.
+    """
+    if (kind, instrument) == ("dark", "MIRI"):
+        return _MIRI_DARK
+    return REFERENCE_TYPES[kind]
+
+
+def belongs_to(kind, instrument) -> bool:
+    """Return whether an instrument has a type of reference."""
+    instruments = REFERENCE_TYPES[kind].instruments
+    return not instruments or instrument in instruments
 
 
 class Reference(NamedTuple):

@@ -8,7 +8,7 @@ from onramp.parameters import Detector1Parameters, nearest
 from onramp.reference_digest import digest
 from onramp.reference_file import OpenReference, open_reference
 from onramp.reference_index import index_folder, mismatch, moment, specificity, use_after
-from onramp.reference_types import REFERENCE_TYPES, Reference, ReferenceType
+from onramp.reference_types import REFERENCE_TYPES, Reference, ReferenceType, belongs_to
 
 __all__ = [
     "REFERENCE_TYPES",
@@ -78,6 +78,8 @@ def select(exposure, types, folder, overrides=None) -> dict[str, Reference | Non
         folder = ReferenceFolder(folder)
     chosen = {}
     for kind, steps in needed.items():
+        if not belongs_to(kind, exposure.instrument):
+            continue
         if kind in overrides:
             path = overriding(kind, steps, overrides[kind])
         elif folder is None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from onramp.flags import DO_NOT_USE
 from onramp.product_list import LEAST_SQUARES, LIKELIHOOD
-from onramp.steps import gain_scale, ramp_fit
+from onramp.steps import fitted_groups, gain_scale, ramp_fit
 
 log = logging.getLogger("onramp")
 
@@ -72,6 +72,44 @@ class RampFitting:
         self.ignored = ramp_fit.ignored_groups(parameters.firstgroup, parameters.lastgroup, ngroups)
         self.drop_frames = int(exposure.primary.get("DRPFRMS1") or 0)
         self.optional_size = 1, 0
+        self.kept = slice(0, ngroups)
+        self.trims = exposure.instrument == "MIRI" and self.algorithm == LEAST_SQUARES
+
+    def trim(self, unusable):
+        """
+        Leave out the groups at the ends of a MIRI exposure's integrations that nobody can use.
+
+        Parameters
+        ----------
+        unusable : (nints, ngroups) bool
+            Every pixel is DO_NOT_USE.
+
+        Returns
+        -------
+        bool
+            Whether there is anything left to fit.
+        """
+        self.kept = fitted_groups.kept_groups(unusable | self.ignored)
+        if self.kept is not None:
+            self.rules = self.rules._replace(trimmed=self.kept.start > 0)
+        return self.kept is not None
+
+    def usable_groups(self, groupdq):
+        """
+        Return which groups some pixel uses, (ngroups,) bool, True for those that are not kept.
+
+        Parameters
+        ----------
+        groupdq : (nints, ngroups, ny, nx) uint8
+            After jump detection.
+        """
+        usable = np.ones(groupdq.shape[1], bool)
+        kept = groupdq[:, self.kept]
+        if self.ignored.any():
+            ignored = np.where(self.ignored[self.kept], np.uint8(DO_NOT_USE), np.uint8(0))
+            kept = kept | ignored[:, None, None]
+        usable[self.kept] = fitted_groups.usable_groups(kept, self.rules)
+        return usable
 
     @property
     def counts_segments(self):
@@ -109,7 +147,10 @@ class RampFitting:
         zeroframe = None
         if self.calibration.zeroframe is not None and not self.rules.suppress_one_group:
             zeroframe = self.calibration.corrected_zeroframe(band.outer_first, band.outer_last)
-        return Inputs(ramps.data, ramps.groupdq, ramps.pixeldq, noise, zeroframe)
+        data, groupdq = ramps.data, ramps.groupdq
+        if self.kept.stop - self.kept.start < data.shape[1]:
+            data, groupdq = (np.ascontiguousarray(cube[:, self.kept]) for cube in (data, groupdq))
+        return Inputs(data, groupdq, ramps.pixeldq, noise, zeroframe)
 
     def count_segments(self, band, ramps):
         """Return how many segments and jumps the fullest ramp of a band has."""

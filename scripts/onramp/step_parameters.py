@@ -71,9 +71,7 @@ class Refpix(Step):
     odd_even_columns: bool = Field(
         True, description="Treat even and odd columns separately (near-infrared)."
     )
-    odd_even_rows: bool = Field(
-        True, description="Treat even and odd rows separately (MIRI; no effect here)."
-    )
+    odd_even_rows: bool = Field(True, description="Treat even and odd rows separately (MIRI).")
     use_side_ref_pixels: bool = Field(
         True, description="Correct each row with the reference pixels at its two ends."
     )

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp import bands, extended_events
-from onramp.calibration import Calibration
+from onramp.calibration import calibration_of
 from onramp.early_steps import EARLY_STEPS, output_of
+from onramp.errors import InputError
 from onramp.flags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
 from onramp.jump_report import make_report
 from onramp.persistence_windows import PersistenceWindows
@@ -60,6 +61,8 @@ class Outcome(NamedTuple):
     """Pixels of the rate that are DO_NOT_USE."""
     begun: int = 0
     """Ramps whose first group is not saturated."""
+    usable: np.ndarray | bool = False
+    """(ngroups,) bool: some pixel uses the group in the fit."""
 
     def __add__(self, other):
         return Outcome(*(mine + theirs for mine, theirs in zip(self, other)))
@@ -100,7 +103,7 @@ class Stream:
         self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
         self.stopwatch = bands.Stopwatch()
-        self.calibration = Calibration(exposure, references, parameters)
+        self.calibration = calibration_of(exposure, references, parameters)
         self.states = self.calibration.states
         runs = self.calibration.runs
         self.jumps = exposure.shape[1] > 2 and runs("jump", "gain", "readnoise")
@@ -109,7 +112,7 @@ class Stream:
         self.gain_factor = self._gain_factor()
         self.rescales = self.fits and self.gain_factor is not None and runs("gain_scale")
         self.halo = self.calibration.halo + (HALO if self.jumps else 0)
-        self.outputs = Outputs.of(exposure.subarray)
+        self.outputs = Outputs.of(exposure.subarray, exposure.instrument == "MIRI")
         self.spared_planes = ()
         self.groupdq = None
         self.frames = WholeFrames(self)
@@ -125,8 +128,11 @@ class Stream:
         """Look at what needs whole frames; to be called once, before `run`."""
         self.calibration.survey(self.stopwatch)
         since = self.stopwatch.now()
-        if self.jumps:
+        if self.jumps or self.fitting.trims or self.frames.wanted:
             self.unusable = self.calibration.unusable_groups(self.height)
+        if self.fits:
+            self.trim(self.fitting)
+        if self.jumps:
             self.detection = jump.plan(
                 self.parameters.jump,
                 self.unusable,
@@ -178,6 +184,8 @@ class Stream:
             events = extended_events.flag_extended_events(self)
             self.searched = self.searched._replace(events=events)
         since = self.stopwatch.add("jump", since)
+        if self.fits:
+            self.trim(self.fitting, self.fitting.usable_groups(self.groupdq))
         self.frames.correct(self.stopwatch)
         since = self.stopwatch.now()
         if self.fits and self.fitting.counts_segments:
@@ -188,6 +196,21 @@ class Stream:
 
     def run(self):
         """Pass all bands through the steps, to the recorders; return the Outcome."""
+        outcome = self._run()
+        if self.fits and self.fitting.trims and not np.all(outcome.usable):
+            self.trim(self.fitting, outcome.usable)
+            outcome = self._run()
+        return outcome
+
+    def trim(self, fitting, usable=True):
+        """Let a fit take no more of a MIRI exposure's groups than are usable; (ngroups,) bool."""
+        if fitting.trims and not fitting.trim(self.unusable | ~np.asarray(usable)):
+            raise InputError(
+                f"{self.exposure.path}: fewer than two groups are usable in any pixel; there is "
+                "no rate"
+            )
+
+    def _run(self):
         if self.groupdq is not None:
             return self.searched + self._pass(self._run_band, self.calibration.halo)
         return self._pass(self._run_band, self.halo)
@@ -318,8 +341,11 @@ class Stream:
     def _fit(self, band, ramps):
         with self._turns["ramp_fit"]:
             since = self.stopwatch.now()
-            begun = int(np.count_nonzero((ramps.groupdq[:, 0, band.inner] & SATURATED) == 0))
+            groupdq = ramps.groupdq[:, :, band.inner]
+            first = groupdq[:, self.fitting.kept.start]
+            begun = int(np.count_nonzero((first & SATURATED) == 0))
             fitted = self.fitting.fit(band, ramps)
+            usable = self.fitting.usable_groups(groupdq) if self.fitting.trims else True
             self._record_slopes("ramp_fit", band, fitted)
             if "optional" in self.recorders:
                 self.recorders["optional"](band.first, *fitted.optional)
@@ -328,7 +354,7 @@ class Stream:
             self._record_slopes("gain_scale", band, fitted)
             bad = int(np.count_nonzero(fitted.rate.dq & DO_NOT_USE))
             self.stopwatch.add("ramp_fit", since)
-        return self.nothing._replace(bad=bad, begun=begun)
+        return self.nothing._replace(bad=bad, begun=begun, usable=usable)
 
     def _record_slopes(self, step, band, fitted):
         if step in self.recorders:

@@ -1,14 +1,11 @@
 """What is compared: simulated exposures, parameters, and changes to their files."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import NamedTuple
-
 import edits
+from case import Case
+from miri_cases import MIRI_CASES
 from onramp.parameters import STEPS
 from onramp.simulate import DEMONSTRATION
 
-NOTHING = MappingProxyType({})
 SMALL = {"nx": 64, "ny": 48}
 STRIP = {"ny": 64, "ngroups": 6}
 LOW_THRESHOLDS = {
@@ -28,26 +25,6 @@ SAVE_SKIPPED = {
     **SAVE_ALL,
     **{step: {"skip": True, "save_results": True} for step in ("superbias", "dark_current")},
 }
-
-
-class Case(NamedTuple):
-    """One exposure that both pipelines process."""
-
-    name: str
-    mode: str | Callable
-    """Of the simulator; or a function that makes the files in a folder."""
-    changes: Mapping = NOTHING
-    """Fields of the simulator's mode."""
-    steps: Mapping = NOTHING
-    """Parameters by step, of both pipelines."""
-    edit: Callable = edits.unchanged
-    """Changes the files, and returns references to add: path or "N/A" by type."""
-    crash: str = ""
-    """What the reference says where it fails."""
-    refusal: str = ""
-    """What onramp says where it makes no product."""
-    pipeline: str = "detector1"
-    """Or "dark"."""
 
 
 def _small(
@@ -336,5 +313,5 @@ def _likelihood():
 CASES = [
     *_demonstration(), *_sizes(), *_frames(), *_dark(), *_references(), *_flags(),
     *_zero_frames(), *_reference_pixels(), *_jumps(), *_fits(),
-    *_extended_events(), *_optional_results(), *_likelihood(),
+    *_extended_events(), *_optional_results(), *_likelihood(), *MIRI_CASES,
 ]  # fmt: skip

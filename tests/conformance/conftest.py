@@ -1,7 +1,8 @@
 """Run both pipelines once for all the cases that are selected, and print how they agree."""
 
 import pytest
-from cases import CASES, Case
+from case import Case
+from cases import CASES
 from environment import ROOT, reference_python
 from optional_cases import OPTIONAL_CASES
 from real_data import REAL_CASES

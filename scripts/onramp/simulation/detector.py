@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.reference_facts import Region
-from onramp.simulation.modes import BORDER, FULL
+from onramp.simulation.modes import BORDER, FULL, MIRI_COLUMNS
 
 LINEARITY = (0.0, 1.0, 0.012, 0.018, 0.03)
 """Coefficients of signal/scale in the polynomial that gives the linear signal."""
@@ -29,6 +29,7 @@ CHARACTERS = {
     "NIRISS": Character(1.62, 10.5, 0.01),
     "NIRSPEC": Character(1.0, 9.0, 0.008),
     "FGS": Character(1.9, 11.0, 0.02),
+    "MIRI": Character(4.0, 16.0, 0.2),
 }
 
 
@@ -79,7 +80,8 @@ def region_of(mode):
 def reference_region(mode):
     """Region that the references cover, all but the dark."""
     if mode.full_frame_references:
-        return Region("FULL", 1, 1, FULL, FULL)
+        rows, columns = mode.detector_shape
+        return Region("FULL", 1, 1, columns, rows)
     return region_of(mode)
 
 
@@ -104,17 +106,20 @@ def pixels(rng, shape, count):
     return chosen
 
 
-def border_of(region):
+def border_of(region, miri=False):
     """
     Reference pixels of a region.
 
     Returns
     -------
     (ny, nx) bool
-        True within four pixels of the detector's edge.
+        True within four pixels of the detector's edge; MIRI has them at the ends of rows alone.
     """
     x = np.arange(region.nx) + region.xstart - 1
     y = np.arange(region.ny) + region.ystart - 1
+    if miri:
+        edge = (x < BORDER) | (x >= MIRI_COLUMNS - BORDER)
+        return np.broadcast_to(edge, (region.ny, region.nx)).copy()
     edge_x = (x < BORDER) | (x >= FULL - BORDER)
     edge_y = (y < BORDER) | (y >= FULL - BORDER)
     return edge_y[:, None] | edge_x[None, :]
@@ -137,7 +142,7 @@ def build(mode, region):
     rng = generator(mode, region, "detector")
     shape = (region.ny, region.nx)
     character = CHARACTERS[mode.instrument]
-    border = border_of(region)
+    border = border_of(region, mode.miri)
 
     def scatter(centre, relative):
         return (centre * (1 + relative * rng.standard_normal(shape, np.float32))).astype(np.float32)

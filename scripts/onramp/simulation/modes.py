@@ -4,8 +4,10 @@ import difflib
 from dataclasses import dataclass, fields, replace
 
 from onramp.errors import ParameterError
+from onramp.simulation.miri_modes import miri_modes
 
 FULL = 2048
+MIRI_ROWS, MIRI_COLUMNS = 1024, 1032
 BORDER = 4
 
 
@@ -16,6 +18,9 @@ class Mode:
 
     Starts and sizes are in science orientation, starts counted from 1 as SUBSTRT1 and SUBSTRT2 are.
     `keywords` are (keyword, value) pairs for the primary header; `observation` numbers the files.
+    Of MIRI alone: integrations that the dark tells apart, samples of a pixel, (frequency [Hz],
+    amplitude [DN]) of each wave of interference, and groups that rscd leaves out of the first and
+    of later integrations.
     """
 
     name: str
@@ -53,6 +58,20 @@ class Mode:
     dark_groups: int | None = None
     dark_nframes: int = 1
     dark_groupgap: int = 0
+    dark_integrations: int = 2
+    nsamples: int = 1
+    interference: tuple = ()
+    rscd_groups: tuple = (4, 2)
+
+    @property
+    def miri(self):
+        """Whether it is an exposure of MIRI."""
+        return self.instrument == "MIRI"
+
+    @property
+    def detector_shape(self):
+        """Rows and columns of the whole detector."""
+        return (MIRI_ROWS, MIRI_COLUMNS) if self.miri else (FULL, FULL)
 
     @property
     def tgroup(self):
@@ -101,11 +120,12 @@ def change(mode, **changes):
             hint = f", did you mean {near[0]!r}?" if near else ""
             raise ParameterError(f"simulate: mode {mode.name} has no field {name!r}{hint}")
     mode = replace(mode, **changes)
-    if mode.subarray == "FULL" and (mode.nx, mode.ny) != (FULL, FULL):
+    rows, columns = mode.detector_shape
+    if mode.subarray == "FULL" and (mode.ny, mode.nx) != (rows, columns):
         mode = replace(mode, subarray="GENERIC")
     if min(mode.nints, mode.ngroups, mode.nframes, mode.nx, mode.ny, mode.xstart, mode.ystart) < 1:
         raise ParameterError(f"simulate: mode {mode.name}: counts, sizes and starts must be >= 1")
-    if max(mode.xstart + mode.nx, mode.ystart + mode.ny) > FULL + 1:
+    if mode.xstart + mode.nx > columns + 1 or mode.ystart + mode.ny > rows + 1:
         raise ParameterError(f"simulate: mode {mode.name}: the subarray leaves the detector")
     return mode
 
@@ -231,5 +251,8 @@ FGS_FULL = Mode(
 
 MODES = {
     mode.name: mode
-    for mode in (NIRCAM_FULL, NIRCAM_BRIGHT, NIRCAM_SUB, NIRISS_SOSS, NIRSPEC_BOTS, FGS_FULL)
-}
+    for mode in (
+        NIRCAM_FULL, NIRCAM_BRIGHT, NIRCAM_SUB, NIRISS_SOSS, NIRSPEC_BOTS, FGS_FULL,
+        *miri_modes(Mode),
+    )
+}  # fmt: skip

@@ -3,6 +3,7 @@
 import numpy as np
 
 from onramp.simulation.detector import LINEARITY_SCALE_DN, inverse_linearity
+from onramp.simulation.miri_effects import readout_effects
 from onramp.simulation.modes import FULL
 
 BAND_SAMPLES = 1 << 18
@@ -35,7 +36,7 @@ def ramps(rng, mode, detector, light, hits):
     """
     sci = np.empty((mode.nints, mode.ngroups, mode.ny, mode.nx), np.uint16)
     zero = np.empty((mode.nints, mode.ny, mode.nx), np.uint16) if mode.zero_frame else None
-    drift = _drifts(rng, mode)
+    drift = readout_effects(rng, mode) if mode.miri else _drifts(rng, mode)
     height = max(1, BAND_SAMPLES // mode.nx)
     for y0 in range(0, mode.ny, height):
         rows = slice(y0, min(mode.ny, y0 + height))
@@ -75,7 +76,10 @@ def _integrate(rng, mode, band, rate, hits, y0):
                 (new["y"] - y0, new["x"]),
                 new["electrons"] * ~band.border[new["y"] - y0, new["x"]],
             )
-            level = start + measured(charge / band.gain, band.stretch, inverse)
+            if mode.miri:
+                level = measured(start + charge / band.gain, band.stretch, inverse)
+            else:
+                level = start + measured(charge / band.gain, band.stretch, inverse)
             np.minimum(level, band.well + OVERSHOOT_DN, out=level)
             first = level if first is None else first
             total += level

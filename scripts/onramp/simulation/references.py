@@ -9,6 +9,7 @@ from astropy.io import fits
 from onramp.simulation import detector as detectors
 from onramp.simulation.detector import INVERSE_DEGREE, LINEARITY, LINEARITY_SCALE_DN
 from onramp.simulation.headers import dq_definitions, instrument_cards, subarray_cards
+from onramp.simulation.miri_references import reset_image, rscd_table, save_waves
 
 FLAGS = {
     "mask": [
@@ -24,15 +25,20 @@ FLAGS = {
     "saturation": ["DO_NOT_USE", "NO_SAT_CHECK", "SATURATED_EARLY"],
     "superbias": ["DO_NOT_USE", "UNRELIABLE_BIAS"],
     "linearity": ["NO_LIN_CORR", "DO_NOT_USE", "NONLINEAR"],
+    "reset": ["DO_NOT_USE", "UNRELIABLE_SLOPE", "OTHER_BAD_PIXEL"],
     "dark": ["DO_NOT_USE", "WARM", "HOT", "UNRELIABLE_SLOPE", "UNRELIABLE_DARK"],
 }
 """Names of each type's flags in the order of their bits, which are not the standard ones."""
+
+OF_PATTERN = "superbias", "reset", "dark", "readnoise"
 
 MODELS = {
     "mask": "MaskModel",
     "saturation": "SaturationModel",
     "superbias": "SuperBiasModel",
+    "reset": "ResetModel",
     "linearity": "LinearityModel",
+    "rscd": "RSCDModel",
     "dark": "DarkModel",
     "gain": "GainModel",
     "readnoise": "ReadnoiseModel",
@@ -63,7 +69,9 @@ def write_references(mode, detector, region, folder):
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for kind, extensions in _CONTENTS.items():
-        own = region if kind != "dark" else detectors.region_of(mode)
+        if kind in ("reset", "rscd", "superbias") and (kind != "superbias") != mode.miri:
+            continue
+        own = region if kind not in ("dark", "reset") else detectors.region_of(mode)
         maps = detectors.cut(detector, region, own)
         rng = detectors.generator(mode, own, kind)
         primary = fits.PrimaryHDU(header=_header(mode, kind, own))
@@ -71,6 +79,8 @@ def write_references(mode, detector, region, folder):
         if kind in FLAGS:
             hdus.append(dq_definitions(FLAGS[kind]))
         paths[kind] = _save(fits.HDUList([primary, *hdus]), folder)
+    if mode.miri:
+        paths["emicorr"] = save_waves(mode, folder / _name(mode, "emicorr", region, "asdf"))
     return paths
 
 
@@ -82,16 +92,17 @@ def _save(hdus, folder):
     return path
 
 
-def _header(mode, kind, region):
-    readpatt = mode.readpatt if kind in ("superbias", "dark", "readnoise") else None
+def _name(mode, kind, region, ending="fits"):
+    readpatt = mode.readpatt if kind in OF_PATTERN else None
     identity = f"{mode.detector} {region} {readpatt} {mode.exp_type if kind == 'mask' else ''}"
     number = zlib.crc32(identity.encode()) % 10000
+    return f"jwst_{mode.instrument.lower()}_{kind}_{number:04d}.{ending}"
+
+
+def _header(mode, kind, region):
+    readpatt = mode.readpatt if kind in OF_PATTERN else None
     cards = [
-        (
-            "FILENAME",
-            f"jwst_{mode.instrument.lower()}_{kind}_{number:04d}.fits",
-            "Name of the file",
-        ),
+        ("FILENAME", _name(mode, kind, region), "Name of the file"),
         ("DATAMODL", MODELS[kind], "Type of data model"),
         ("REFTYPE", kind.upper(), "Reference file type"),
         *instrument_cards(mode),
@@ -99,7 +110,7 @@ def _header(mode, kind, region):
         ("USEAFTER", "2022-01-01T00:00:00", "Use after date of the reference file"),
         ("PEDIGREE", "SIMULATION", "The pedigree of the reference file"),
         ("AUTHOR", "onramp simulator", "Author of the reference file"),
-        ("DESCRIP", f"Simulated {kind} of {mode.detector}", "Description of the reference file"),
+        ("DESCRIP", f"Simulated {kind} of {mode.detector}", "Description of the file"),
     ]
     if readpatt:
         cards.append(("READPATT", readpatt, "Readout pattern"))
@@ -226,7 +237,32 @@ def _dark(mode, maps, rng, header):
         HOT=maps.hot & (maps.dark > 5),
         UNRELIABLE_DARK=unknown,
     )
+    if mode.miri:
+        signal, dq = _of_integrations(mode, rng, signal, dq)
     return [_image(signal), dq]
+
+
+def _of_integrations(mode, rng, signal, dq):
+    """Give each integration a level and flags of its own."""
+    header = {"NINTS": mode.dark_integrations}
+    levels = 6.0 / (1.0 + np.arange(mode.dark_integrations, dtype=np.float32))
+    planes = np.repeat(dq.data[None, None], mode.dark_integrations, axis=0)
+    few = rng.random(planes.shape) < 0.002
+    planes[few] |= np.uint32(1 << FLAGS["dark"].index("UNRELIABLE_SLOPE"))
+    flags = fits.ImageHDU(planes, name="DQ")
+    flags.header.update(header)
+    return levels[:, None, None, None] + signal, flags
+
+
+def _reset(mode, maps, rng, header):
+    anomaly = reset_image(mode, maps.gain.shape, header)
+    unknown = _some(rng, maps)
+    anomaly[:, :, unknown] = np.nan
+    return [_image(anomaly), _flags(mode, rng, "reset", maps.gain.shape, UNRELIABLE_SLOPE=unknown)]
+
+
+def _rscd(mode, maps, rng, header):
+    return [rscd_table(mode)]
 
 
 def _gain(mode, maps, rng, header):
@@ -250,7 +286,9 @@ _CONTENTS = {
     "mask": _mask,
     "saturation": _saturation,
     "superbias": _superbias,
+    "reset": _reset,
     "linearity": _linearity,
+    "rscd": _rscd,
     "dark": _dark,
     "gain": _gain,
     "readnoise": _readnoise,

@@ -23,7 +23,7 @@ def light(rng, mode, detector):
     """
     shape = detector.gain.shape
     full_rate = LINEARITY_SCALE_DN * float(np.median(detector.gain)) / mode.integration_time
-    draw = {"field": _stars, "soss": _soss, "bots": _bots}[mode.scene]
+    draw = {"field": _stars, "soss": _soss, "bots": _bots, "slices": _slices}[mode.scene]
     rate = draw(rng, mode, shape, full_rate) + mode.sky_e_per_s
     return (rate * detector.response).astype(np.float32)
 
@@ -71,6 +71,18 @@ def _bots(rng, mode, shape, full_rate):
     spectrum = full_rate * (0.01 + 1.2 * np.exp(-0.5 * ((along - 0.35) / 0.18) ** 2))
     centre = ny / 2 + rng.uniform(-0.3, 0.3) + 1.5 * (along - 0.5)
     return spectrum * np.exp(-0.5 * ((y - centre) / 0.9) ** 2)
+
+
+def _slices(rng, mode, shape, full_rate):
+    """Narrow, slightly curved spectra of a slicer's slices, along y, with gaps between them."""
+    ny, nx = shape
+    y, x = np.ogrid[0.0:ny, 0.0:nx]
+    rate = np.zeros(shape)
+    for centre in np.linspace(0.04, 0.96, 21) * nx:
+        offset = x - centre - 3 * (y / max(ny - 1, 1) - 0.5) ** 2
+        spectrum = full_rate * rng.uniform(0.05, 0.5) * (1 + 0.3 * np.sin(y / 30 + centre))
+        rate += spectrum * np.exp(-0.5 * (offset / (0.012 * nx + 1)) ** 2)
+    return rate
 
 
 def cosmic_rays(rng, mode):

@@ -152,7 +152,7 @@ def _exposure_cards(mode, mjd):
         ("GROUPGAP", mode.groupgap, "Number of frames dropped between groups"),
         ("DRPFRMS1", 0, "Frames dropped prior to first integration"),
         ("DRPFRMS3", 0, "Frames dropped between integrations"),
-        ("NSAMPLES", 1, "Number of A/D samples per pixel"),
+        ("NSAMPLES", mode.nsamples, "Number of A/D samples per pixel"),
         ("TSAMPLE", 10.0, "[us] Time between samples"),
         ("TFRAME", mode.tframe, "[s] Time between frames"),
         ("TGROUP", mode.tgroup, "[s] Time between groups"),

@@ -1,0 +1,153 @@
+"""The waves of an exposure's electromagnetic interference, from bands of its raw samples."""
+
+import logging
+
+import numpy as np
+
+from onramp.bands import split
+from onramp.steps import emicorr
+
+log = logging.getLogger("onramp")
+
+
+class EmiCorrection:
+    """
+    What emicorr subtracts from an exposure.
+
+    Parameters
+    ----------
+    exposure : Exposure
+    reference : EmiReference or None
+    parameters : onramp.parameters.EmiCorr
+
+    Attributes
+    ----------
+    runs : bool
+        Whether there is anything to correct.
+    waves : list of Smooth or Table
+        In the order in which they are subtracted; there after `survey`.
+    """
+
+    def __init__(self, exposure, reference, parameters):
+        self.exposure = exposure
+        self.parameters = parameters
+        self.waves = []
+        self._plan = self._choose(reference)
+        self.runs = self._plan is not None
+
+    def _choose(self, reference):
+        """Return clock, frequencies and shapes (None: to be found), or None if there are none."""
+        exposure = self.exposure
+        problem = None
+        if emicorr.speed_of(exposure.readpatt) is None:
+            problem = f"READPATT={exposure.readpatt} is not known"
+        elif exposure.shape[1] < emicorr.FEWEST_GROUPS:
+            problem = f"{exposure.shape[1]} groups are too few"
+        else:
+            plan = self._listed(reference)
+            if plan is not None:
+                return plan
+            problem = f"nothing is known of {exposure.subarray.name} {exposure.readpatt}"
+        log.warning("%s: emicorr is skipped: %s", exposure.name, problem)
+        return None
+
+    def _listed(self, reference):
+        frequencies = self.parameters.onthefly_corr_freq
+        if frequencies is not None:
+            case = emicorr.subarray_case(self.exposure.subarray.name, self.exposure.readpatt)
+            clocks = emicorr.CLOCKS.get(case)
+            shapes = None
+        else:
+            waves = reference.waves(self.exposure)
+            clocks = waves and waves[:2]
+            frequencies, shapes = waves[2:] if waves else (None, None)
+        if clocks is None:
+            return None
+        samples = int(self.exposure.primary.get("NSAMPLES") or 1)
+        ny = self.exposure.shape[2]
+        clock = emicorr.Clock.of(self.exposure.readpatt, samples, *clocks, ny)
+        return clock, frequencies, shapes
+
+    def survey(self, read, pixeldq, height):
+        """
+        Find the waves.
+
+        Parameters
+        ----------
+        read : callable
+            Gives rows [first, last) of some integrations (a slice), (n, ngroups, rows, nx) float32
+            [DN], without any wave subtracted.
+        pixeldq : (ny, nx) uint32
+            After dq_init.
+        height : int
+            Rows to look at at once.
+        """
+        clock, frequencies, shapes = self._plan
+        if shapes is not None and self.parameters.algorithm == "joint":
+            for frequency, shape in zip(frequencies, shapes):
+                self.waves.append(self._fit(read, pixeldq, height, clock, frequency, shape))
+            return
+        used = self.parameters
+        for n, frequency in enumerate(frequencies):
+            shape = None if shapes is None else shapes[n]
+            wave, count = self._find(read, height, clock, frequency, shape, used)
+            used = used.model_copy(update={"nints_to_phase": count})
+            self.waves.append(wave)
+
+    def subtract(self, data, first_row, first_quad=0, first_integration=0):
+        """Subtract the waves known so far from a band, in place; as `Smooth.subtract`."""
+        for wave in self.waves:
+            wave.subtract(data, first_row, first_quad, first_integration)
+
+    def _corrected(self, read, band, integrations):
+        """Return a band of some integrations, a slice with a start, less the waves known so far."""
+        data = read(band.first, band.last, integrations)
+        self.subtract(data, band.first, 0, integrations.start)
+        return data
+
+    def _fit(self, read, pixeldq, height, clock, frequency, shape):
+        from onramp.steps import emicorr_joint
+
+        nints, ngroups, ny, nx = self.exposure.shape
+        period = emicorr.period_of(frequency)
+        every = slice(0, nints)
+        spread = np.empty((nints, ny, nx), np.float32)
+        for band in split(ny, height):
+            data = self._corrected(read, band, every)
+            spread[:, band.rows] = emicorr_joint.spread(data)
+        limit = np.float32(emicorr_joint.QUIET) * np.median(spread)
+        quiet = (spread < limit) & (pixeldq == 0)
+        del spread
+        sums = emicorr_joint.Sums.none(len(shape), ngroups, nints)
+        for band in split(ny, height):
+            data = self._corrected(read, band, every)
+            sums.add(data, np.ascontiguousarray(quiet[:, band.rows]), clock, period, band.first)
+        curve = emicorr.wave_shape(shape)
+        amplitudes, phases = emicorr_joint.fit(
+            sums, curve, clock, period, self.parameters.fit_ints_separately
+        )
+        return emicorr.Smooth(curve, clock, period, amplitudes, phases)
+
+    def _find(self, read, height, clock, frequency, shape, parameters):
+        from onramp.steps import emicorr_sequential as sequential
+
+        nints, ngroups, ny, nx = self.exposure.shape
+        period = emicorr.period_of(frequency)
+        late = sequential.late_quad(self.exposure.subarray.xstart, nx)
+        count = sequential.integrations_used(parameters, period, clock, ngroups, nints)
+        nbins = sequential.bins_of(parameters.nbins, period)
+        edges = sequential.edges_of(nbins)
+        size = min(count, nints), ngroups, ny, nx // emicorr.QUAD
+        noise = np.zeros(size, np.float32)
+        bins = np.full(size, -1, np.int32)
+        for i in range(size[0] if ngroups >= sequential.FEWEST_GROUPS else 0):
+            for band in split(ny, height):
+                data = self._corrected(read, band, slice(i, i + 1))
+                noise[i, :, band.rows] = sequential.noise_of(data[0])
+            sequential.repair(noise[i])
+            noise[i] -= np.median(noise[i], axis=(1, 2))[:, None, None]
+            start = i * (clock.frame * ngroups + clock.reset)
+            sequential.bin_numbers(noise[i], start, clock[:3], late, period, edges, bins[i])
+        wave = sequential.clipped_means(noise.ravel(), bins.ravel(), nbins)
+        values = sequential.table_of(wave, shape, period, parameters.scale_reference)
+        return emicorr.Table(values, clock, period, late), count

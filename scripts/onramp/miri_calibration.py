@@ -1,0 +1,217 @@
+"""The steps before jump detection in MIRI's own order; see `onramp.calibration`."""
+
+import functools
+import logging
+
+import numpy as np
+
+from onramp.calibration import LIGHT_BORDER, Calibration
+from onramp.limits import MIRI_SHAPE
+from onramp.miri_reference_columns import survey_offsets
+from onramp.steps import dark_current, first_last_frame, refpix_miri, reset, rscd
+
+log = logging.getLogger("onramp")
+
+SURVEY_SAMPLES = 1 << 21  # looked at at once
+
+
+class MiriCalibration(Calibration):
+    """
+    The steps from group_scale to refpix for one MIRI exposure; see `Calibration`.
+
+    emicorr comes before saturation and is surveyed first; refpix comes last and is surveyed on
+    the reference columns alone.
+    """
+
+    lit = (0, MIRI_SHAPE[0]), (LIGHT_BORDER, MIRI_SHAPE[1] - LIGHT_BORDER)
+
+    def __init__(self, exposure, references, parameters):
+        super().__init__(exposure, references, parameters)
+        self.emi = self._plan_emicorr()
+        self.first = self._enough("firstframe", first_last_frame.FEWEST_FOR_FIRST)
+        self.last = self._enough("lastframe", first_last_frame.FEWEST_FOR_LAST)
+        self.resets = self.runs("reset", "reset")
+        self.skip = self._plan_rscd() if self.runs("rscd", "rscd") else None
+        self.states["rscd"] = "SKIPPED" if self.skip is None else "COMPLETE"
+        self.refpix = self.refpix and exposure.shape[2:] == MIRI_SHAPE
+        self.states["refpix"] = "COMPLETE" if self.refpix else "SKIPPED"
+        self._back_off = np.zeros((2, 2, exposure.shape[2]), np.int64)
+        self._asked = np.zeros((2, exposure.shape[2]), bool)
+
+    def _plan_emicorr(self):
+        onthefly = self.parameters.emicorr.onthefly_corr_freq is not None
+        if not self.runs("emicorr", *(() if onthefly else ("emicorr",))):
+            return None
+        from onramp.emi_waves import EmiCorrection
+
+        reference = self.references.get("emicorr")
+        emi = EmiCorrection(self.exposure, reference, self.parameters.emicorr)
+        self.states["emicorr"] = "COMPLETE" if emi.runs else "SKIPPED"
+        return emi if emi.runs else None
+
+    def _enough(self, step, fewest):
+        """Return whether a step runs that needs some groups; note its state."""
+        runs = self.runs(step) and self.exposure.shape[1] >= fewest
+        self.states[step] = "COMPLETE" if runs else "SKIPPED"
+        return runs
+
+    def _plan_rscd(self):
+        exposure, ngroups = self.exposure, self.exposure.shape[1]
+        listed = self.references["rscd"].groups_to_skip(exposure)
+        if listed is None or ngroups < rscd.FEWEST_GROUPS:
+            log.warning(
+                "%s: rscd is skipped: %s", exposure.name,
+                f"{ngroups} groups are too few" if listed else
+                f"{exposure.subarray.name} {exposure.readpatt} is not in the reference",
+            )  # fmt: skip
+            return None
+        return rscd.plan(*listed, ngroups, int(exposure.primary["NINTS"]))
+
+    def survey(self, stopwatch):
+        """Look at what needs whole frames; to be called once, before any band."""
+        since = stopwatch.now()
+        self.pixeldq = self._pixel_quality()
+        since = stopwatch.add("dq_init", since)
+        nints, ngroups, ny, nx = self.exposure.shape
+        if self.emi:
+            quality = np.zeros((ny, nx), np.uint32)
+            if self.masked:
+                quality = self.references["mask"].dq(0, ny)
+            height = max(1, SURVEY_SAMPLES // (nints * ngroups * nx))
+            self.emi.survey(self._read, quality, height)
+            since = stopwatch.add("emicorr", since)
+        if self.refpix:
+            self.offsets = survey_offsets(self)
+            stopwatch.add("refpix", since)
+
+    def _read(self, first, last, integrations):
+        return self.scaled(self.exposure.sci.read(first, last, (integrations,)))
+
+    def emi_corrected(self, first, last):
+        """Return rows [first, last) after emicorr, float32 [DN]."""
+        data = self.scaled(self.exposure.sci.read(first, last))
+        if self.emi:
+            self.emi.subtract(data, first)
+        return data
+
+    def _samples(self, first, last):
+        return self.emi_corrected(first, last) if self.emi else super()._samples(first, last)
+
+    @functools.cached_property
+    def groups_in_doubt(self):
+        """Groups that are not unusable by a rule alone."""
+        always = self.first and not self.parameters.firstframe.bright_use_group1
+        return slice(int(always), -1 if self.last else None)
+
+    def _flags(self, first, last):
+        if self.charged:
+            return super()._flags(first, last)
+        data, groupdq = self.load(first, last)
+        pixeldq = np.zeros(groupdq.shape[2:], np.uint32)
+        for step, flag in self.corrections():
+            if step in ("firstframe", "lastframe", "rscd"):
+                flag(first, data, groupdq, pixeldq)
+        return groupdq
+
+    def corrections(self):
+        """Return the steps after ipc, in order; as `Calibration.corrections`."""
+        shared = dict(super().corrections())
+        for name in ("superbias", "refpix"):
+            del shared[name]
+        own = {
+            "firstframe": self._flag_first,
+            "lastframe": self._flag_last,
+            "reset": self._subtract_reset,
+            "linearity": shared.pop("linearity"),
+            "rscd": self._flag_rscd,
+            "dark_current": self._subtract_dark,
+            "refpix": self._correct_refpix,
+        }
+        shared.pop("dark_current")
+        return (*own.items(), *shared.items())
+
+    def _flag_first(self, _first, _data, groupdq, pixeldq):
+        if self.first:
+            bright = self.parameters.firstframe.bright_use_group1
+            first_last_frame.flag_first(groupdq, pixeldq, bright)
+
+    def _flag_last(self, _first, _data, groupdq, _pixeldq):
+        if self.last:
+            first_last_frame.flag_last(groupdq)
+
+    def _subtract_reset(self, first, data, _groupdq, pixeldq):
+        if not self.resets:
+            return
+        rows = first, first + data.shape[2]
+        anomaly, planes = self.reset_anomaly(*rows)
+        reset.subtract_reset(data, anomaly, planes)
+        pixeldq |= self.references["reset"].dq(*rows)
+
+    def reset_anomaly(self, first, last):
+        """Return the reset anomaly of rows [first, last), and which plane an integration takes."""
+        reference, exposure = self.references["reset"], self.exposure
+        header = reference.header
+        known = min(int(header["NINTS"]), reference.shape("SCI")[0])
+        planes = reset.planes_used(exposure.first_integration, exposure.shape[0], known)
+        used = slice(planes[0], planes[-1] + 1)
+        groups = slice(min(exposure.shape[1], int(header["NGROUPS"])))
+        return reference.read("SCI", first, last, (used, groups)), planes - planes[0]
+
+    def _flag_rscd(self, first, _data, groupdq, pixeldq):
+        if self.skip is None:
+            return
+        starts = self.exposure.first_integration == 0
+        rows = slice(first, first + groupdq.shape[2])
+        parts = []
+        if starts:
+            parts.append((0, slice(0, 1), self.skip.first))
+        if int(self.exposure.primary["NINTS"]) > 1 and len(groupdq) > starts:
+            parts.append((1, slice(int(starts), None), self.skip.later))
+        for which, integrations, skip in parts:
+            found = rscd.flag_rscd(groupdq[integrations], pixeldq, skip)
+            self._asked[which, rows] = found.asked
+            self._back_off[which, :, rows] = found.lowered, found.none_left_out
+
+    def outcome_keywords(self):
+        """Return what rscd says in the header, by keyword."""
+        if self.skip is None:
+            return {}
+        words = {}
+        runs = self.exposure.first_integration == 0, int(self.exposure.primary["NINTS"]) > 1
+        for which, (name, skip) in enumerate(zip(("INT1", "INT2"), self.skip)):
+            if not runs[which]:
+                continue
+            lowered, none_left_out = self._back_off[which].sum(axis=1)
+            words[f"{name}SKIP"] = skip
+            words[f"{name}UGP1"] = int(none_left_out) if self._asked[which].any() else 0
+            words[f"{name}BORS"] = int(lowered)
+        return words
+
+    def _subtract_dark(self, first, data, _groupdq, pixeldq):
+        if not self.dark:
+            return
+        rows = first, first + data.shape[2]
+        signals = {plane: self.dark_signal(plane, *rows) for plane in set(self.dark_planes)}
+        for integration, plane in zip(data, self.dark_planes):
+            dark_current.subtract_dark(integration[None], signals[plane])
+        pixeldq |= self.references["dark"].dq(*rows)
+
+    @functools.cached_property
+    def dark_planes(self):
+        """Which integration of the dark each one of the exposure takes."""
+        last = self.references["dark"].shape("SCI")[0] - 1
+        if self.exposure.first_integration:
+            return [last] * self.exposure.shape[0]
+        return [min(i, last) for i in range(self.exposure.shape[0])]
+
+    def dark_signal(self, plane, first, last):
+        """Return the dark of rows [first, last) in one of its integrations, (ngroups, ...) [DN]."""
+        science = self.exposure.readout
+        groups = slice(dark_current.groups_needed(science, self.dark_readout))
+        one = slice(plane, plane + 1)
+        signal = self.references["dark"].read("SCI", first, last, (one, groups))[0]
+        return dark_current.match_readout(signal, science, self.dark_readout)
+
+    def _correct_refpix(self, first, data, _groupdq, _pixeldq):
+        if self.refpix:
+            refpix_miri.subtract(data, first, self.offsets)

@@ -1,0 +1,214 @@
+"""
+A wave of known shape, found together with the ramps that it is added to ("EMI Correction", joint).
+
+Pixels with quiet ramps are added up by their phase in the first group. Of these sums a line is
+fitted and the wave that leaves the least is looked for: its amplitude in closed form, its phase on
+a grid and then at the vertex of a parabola. The ramps are needed twice, and no more than a band
+at a time: once for what makes a ramp quiet, once for the sums.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from onramp.kernels import kernel
+from onramp.steps.emicorr import QUAD, group_phase, quad_phases, value_at
+
+TRIAL_PHASES = 500
+QUIET = 2.0  # medians of the ramps' spread
+EQUAL = 1e-10  # relative difference of values of chi-squared that differ by rounding alone
+NO_POWER = 1e-8  # a wave that has less cannot be scaled
+
+
+@kernel
+def spread(data):
+    """
+    Return the standard deviation of each ramp, rounded as the reference rounds it.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, ny, nx) float32
+
+    Returns
+    -------
+    (nints, ny, nx) float32
+    """
+    nints, ngroups, ny, nx = data.shape
+    result = np.zeros((nints, ny, nx), np.float32)
+    mean = np.empty(nx, np.float32)
+    count = np.float32(ngroups)
+    for i in range(nints):
+        for y in range(ny):
+            total = result[i, y]
+            for g in range(ngroups):
+                for x in range(nx):
+                    total[x] += data[i, g, y, x]
+            for x in range(nx):
+                mean[x] = total[x] / count
+                total[x] = 0.0
+            for g in range(ngroups):
+                for x in range(nx):
+                    deviation = data[i, g, y, x] - mean[x]
+                    total[x] += deviation * deviation
+            for x in range(nx):
+                total[x] = np.sqrt(total[x] / count)
+    return result
+
+
+class Sums(NamedTuple):
+    """Quiet pixels by their phase in the first group."""
+
+    signal: np.ndarray
+    """(nphases, ngroups, nints) float64 [DN]"""
+    pixels: np.ndarray
+    """(nphases, nints) float64: their number."""
+
+    @classmethod
+    def none(cls, nphases, ngroups, nints):
+        """Return the sums of no pixel."""
+        return cls(np.zeros((nphases, ngroups, nints)), np.zeros((nphases, nints)))
+
+    def add(self, data, quiet, clock, period, first_row):
+        """
+        Add a band; in order, so that the last bits do not depend on the bands.
+
+        Parameters
+        ----------
+        data : (nints, ngroups, ny, nx) float32
+            Signal [DN].
+        quiet : (nints, ny, nx) bool
+        clock : Clock
+        period : float
+            [sample]
+        first_row : int
+        """
+        quads = data.shape[3] // QUAD
+        phase = quad_phases(clock, period, first_row, data.shape[2], 0, quads)
+        _add(data, quiet, (phase * len(self.pixels)).astype(np.int64), self.signal, self.pixels)
+
+
+@kernel
+def _add(data, quiet, index, signal, pixels):
+    nints, ngroups, ny, _ = data.shape
+    for y in range(ny):
+        for q in range(index.shape[1]):
+            if q == 1 or q == 2:
+                continue  # bad next to the reference columns
+            n = index[y, q]
+            for x in range(QUAD * q, QUAD * q + QUAD):
+                for i in range(nints):
+                    if not quiet[i, y, x]:
+                        continue
+                    pixels[n, i] += 1.0
+                    for g in range(ngroups):
+                        signal[n, g, i] += np.float64(data[i, g, y, x])
+
+
+def fit(sums, shape, clock, period, separately):
+    """
+    Find the wave's amplitude and phase in each integration.
+
+    Parameters
+    ----------
+    sums : Sums
+    shape : (nphases + 1, 4) float64
+        From `onramp.steps.emicorr.wave_shape`.
+    clock : Clock
+    period : float
+        [sample]
+    separately : bool
+        Each integration has its own amplitude and phase; else they have one in common.
+
+    Returns
+    -------
+    amplitudes, phases : (nints,) float64
+    """
+    _, ngroups, nints = sums.signal.shape
+    step = group_phase(clock, period)
+    delay = step * ngroups + clock.reset / period
+    trials = np.arange(TRIAL_PHASES) * 1.0 / TRIAL_PHASES
+    power, overlap = _project(sums.signal, sums.pixels, shape, step, trials)
+    if separately:
+        found = [_best(power, overlap, trials, delay, [i]) for i in range(nints)]
+        amplitudes, phases = np.array(found).T
+        return amplitudes.copy(), phases + np.arange(nints) * delay
+    amplitude, phase = _best(power, overlap, trials, delay, range(nints))
+    return np.full(nints, amplitude), (phase + np.arange(nints) * delay) % 1
+
+
+@kernel
+def _project(signal, pixels, shape, step, trials):
+    """
+    Return, for each trial phase and integration, the wave's power and -2 times its overlap.
+
+    Both are of what a line leaves of the wave; chi-squared is quadratic in its amplitude with
+    these two coefficients.
+    """
+    nphases, ngroups, nints = signal.shape
+    power = np.zeros((trials.size, nints))
+    overlap = np.zeros((trials.size, nints))
+    wave = np.empty(ngroups)
+    middle = (ngroups - 1) / 2.0
+    variance = 0.0
+    for g in range(ngroups):
+        variance += (g - middle) ** 2
+    for n in range(nphases):
+        for k in range(trials.size):
+            mean = 0.0
+            slope = 0.0
+            for g in range(ngroups):
+                place = (n + 0.5) / nphases + g * step
+                place = place - np.floor(place) + trials[k]
+                wave[g] = value_at(shape, place - np.floor(place))
+                mean += wave[g] / ngroups
+                slope += (g - middle) * wave[g] / variance
+            total = 0.0
+            for g in range(ngroups):
+                wave[g] -= mean + slope * (g - middle)
+                total += wave[g] * wave[g]
+                twice = -2.0 * wave[g]
+                for i in range(nints):
+                    overlap[k, i] += twice * signal[n, g, i]
+            for i in range(nints):
+                power[k, i] += total * pixels[n, i]
+    return power, overlap
+
+
+def _best(power, overlap, trials, delay, integrations):
+    """Return the amplitude and the phase with the least chi-squared."""
+
+    def solve(phases):
+        a, b = np.zeros(len(phases)), np.zeros(len(phases))
+        for i in integrations:
+            ahead = np.abs((trials - phases[:, None] - delay * i) % 1)
+            nearest = np.argmin(ahead, axis=1)
+            a += power[nearest, i]
+            b += overlap[nearest, i]
+        known = (np.abs(a) > NO_POWER) & np.isfinite(a) & np.isfinite(b)
+        amplitude = np.where(known, -b / (2.0 * np.where(known, a, 1.0)), 0.0)
+        chisq = np.where(known, a * amplitude**2 + b * amplitude, np.nan)
+        return amplitude, chisq
+
+    phase = _vertex(trials, *solve(trials))
+    return solve(np.array([phase]))[0][0], phase
+
+
+def _vertex(phases, amplitudes, chisq):
+    """
+    Return where a parabola through the least value and its neighbours is least.
+
+    As in the reference, phases are not continued across 0. Where groups are half a period apart
+    (SUB128 at 390.625 Hz), a wave and the negative one half a period later fit equally well but
+    for rounding: the one with a positive amplitude is taken.
+    """
+    if not np.isfinite(chisq).any():
+        return phases[0]
+    least = np.nanmin(chisq)
+    equal = (chisq <= least + EQUAL * abs(least)) & (amplitudes > 0)
+    best = int(np.argmax(equal)) if equal.any() else int(np.nanargmin(chisq))
+    around = [best - 1, best, (best + 1) % len(chisq)]
+    values = chisq[around]
+    if not np.isfinite(values).all() or np.std(values) == 0:
+        return phases[best]
+    curvature, slope, _ = np.polyfit(phases[around], values, 2)
+    return -slope / (2.0 * curvature)

@@ -1,0 +1,29 @@
+"""What one exposure of the comparison is made of."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import edits
+
+NOTHING = MappingProxyType({})
+
+
+class Case(NamedTuple):
+    """One exposure that both pipelines process."""
+
+    name: str
+    mode: str | Callable
+    """Of the simulator; or a function that makes the files in a folder."""
+    changes: Mapping = NOTHING
+    """Fields of the simulator's mode."""
+    steps: Mapping = NOTHING
+    """Parameters by step, of both pipelines."""
+    edit: Callable = edits.unchanged
+    """Changes the files, and returns references to add: path or "N/A" by type."""
+    crash: str = ""
+    """What the reference says where it fails."""
+    refusal: str = ""
+    """What onramp says where it makes no product."""
+    pipeline: str = "detector1"
+    """Or "dark"."""
