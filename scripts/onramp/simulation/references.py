@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from onramp.simulation import detector as detectors
+from onramp.simulation import interleaved
 from onramp.simulation.detector import INVERSE_DEGREE, LINEARITY, LINEARITY_SCALE_DN
 from onramp.simulation.headers import dq_definitions, instrument_cards, subarray_cards
 
@@ -36,7 +37,11 @@ MODELS = {
     "dark": "DarkModel",
     "gain": "GainModel",
     "readnoise": "ReadnoiseModel",
+    "refpix": "IRS2Model",
 }
+
+INTERLEAVED = "mask", "superbias"
+"""Types that cover the reference pixels of IRS2 frames too."""
 
 
 def write_references(mode, detector, region, folder):
@@ -63,11 +68,15 @@ def write_references(mode, detector, region, folder):
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for kind, extensions in _CONTENTS.items():
+        if kind == "refpix" and not mode.interleaved:
+            continue
         own = region if kind != "dark" else detectors.region_of(mode)
         maps = detectors.cut(detector, region, own)
         rng = detectors.generator(mode, own, kind)
         primary = fits.PrimaryHDU(header=_header(mode, kind, own))
         hdus = extensions(mode, maps, rng, primary.header)
+        if mode.interleaved and kind in INTERLEAVED:
+            hdus = interleaved.complete(kind, hdus, mode)
         if kind in FLAGS:
             hdus.append(dq_definitions(FLAGS[kind]))
         paths[kind] = _save(fits.HDUList([primary, *hdus]), folder)
@@ -83,7 +92,8 @@ def _save(hdus, folder):
 
 
 def _header(mode, kind, region):
-    readpatt = mode.readpatt if kind in ("superbias", "dark", "readnoise") else None
+    by_readpatt = "superbias", "dark", "readnoise", *(INTERLEAVED if mode.interleaved else ())
+    readpatt = mode.readpatt if kind in (*by_readpatt, "refpix") else None
     identity = f"{mode.detector} {region} {readpatt} {mode.exp_type if kind == 'mask' else ''}"
     number = zlib.crc32(identity.encode()) % 10000
     cards = [
@@ -143,14 +153,15 @@ def _some(rng, maps, divisor=20000):
 
 
 def _mask(mode, maps, rng, header):
-    bad_reference = _some(rng, maps, 2000) & maps.border
+    unusable = _some(rng, maps, 2000) & maps.border
+    bad_reference = unusable & (not mode.interleaved)
     other = _some(rng, maps) & ~maps.border
     dq = _flags(
         mode,
         rng,
         "mask",
         maps.gain.shape,
-        DO_NOT_USE=maps.dead | bad_reference | other,
+        DO_NOT_USE=maps.dead | unusable | other,
         DEAD=maps.dead,
         HOT=maps.hot & (maps.dark > 5),
         WARM=maps.hot & (maps.dark <= 5),
@@ -246,6 +257,10 @@ def _readnoise(mode, maps, rng, header):
     return [_image(noise)]
 
 
+def _refpix(mode, maps, rng, header):
+    return interleaved.correction_tables(rng)
+
+
 _CONTENTS = {
     "mask": _mask,
     "saturation": _saturation,
@@ -254,4 +269,5 @@ _CONTENTS = {
     "dark": _dark,
     "gain": _gain,
     "readnoise": _readnoise,
+    "refpix": _refpix,
 }
