@@ -26,17 +26,32 @@ class ReferenceType(NamedTuple):
     """Keywords that must be there."""
     numbers: tuple[str, ...] = ()
     """Keywords that may be there."""
+    tables: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Columns by table that must be there."""
+    interleaved: bool = False
+    """Whether only IRS2 exposures need it."""
+    covers_interleaved: bool = False
+    """Whether it covers the reference pixels of IRS2 frames too."""
 
+
+IRS2_WEIGHTS = tuple(f"{name}_{n}" for name in ("alpha", "beta") for n in range(4))
 
 REFERENCE_TYPES = MappingProxyType(
     {
         kind.type: kind
         for kind in (
-            ReferenceType("mask", ("dq_init",), "R_MASK", {"DQ": (2,)}),
+            ReferenceType(
+                "mask", ("dq_init",), "R_MASK", {"DQ": (2,)}, covers_interleaved=True
+            ),
             ReferenceType("saturation", ("saturation",), "R_SATURA", {"SCI": (2,)}, {"DQ": (2,)}),
             ReferenceType("ipc", ("ipc",), "R_IPC", {"SCI": (2, 4)}, optional=True),
             ReferenceType(
-                "superbias", ("saturation", "superbias"), "R_SUPERB", {"SCI": (2,)}, {"DQ": (2,)}
+                "superbias", ("saturation", "superbias"), "R_SUPERB", {"SCI": (2,)}, {"DQ": (2,)},
+                covers_interleaved=True,
+            ),
+            ReferenceType(
+                "refpix", ("refpix",), "R_REFPIX", {}, indispensable=("refpix",),
+                tables={"IRS2": IRS2_WEIGHTS}, interleaved=True,
             ),
             ReferenceType(
                 "linearity", ("linearity",), "R_LINEAR", {"COEFFS": (3,)},
