@@ -10,6 +10,7 @@ import functools
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
+from onramp.interleaving import science_rows
 from onramp.parameters import STEPS
 from onramp.steps import (
     dark_current,
@@ -35,6 +36,8 @@ class Calibration:
     references : dict of str to OpenReference or None
         By type; None stands for N/A.
     parameters : Detector1Parameters
+    folder : path, optional
+        For what is kept on disk while the exposure passes.
 
     Attributes
     ----------
@@ -44,8 +47,9 @@ class Calibration:
         Data quality as it is after superbias; there after `survey`.
     """
 
-    def __init__(self, exposure, references, parameters):
+    def __init__(self, exposure, references, parameters, folder=None):
         self.exposure = exposure
+        self.folder = folder
         self.references = references
         self.parameters = parameters
         self.states = dict.fromkeys(type(parameters).model_fields, "SKIPPED")
@@ -57,6 +61,7 @@ class Calibration:
         self.saturated = self.runs("saturation", "saturation")
         self.ipc = self.runs("ipc", "ipc")
         self.biased = self.runs("superbias", "superbias")
+        self.interleaved = None
         self.refpix = self.runs("refpix")
         self.linear = self.runs("linearity", "linearity")
         self.dark = self.runs("dark_current", "dark") and self._plan_dark()
@@ -85,9 +90,11 @@ class Calibration:
         since = stopwatch.now()
         self.pixeldq = self._pixel_quality()
         since = stopwatch.add("dq_init", since)
-        if self.refpix:
+        if self.refpix and self.exposure.interleaved:
+            self._survey_interleaved()
+        elif self.refpix:
             self._survey_reference_pixels()
-            stopwatch.add("refpix", since)
+        stopwatch.add("refpix", since)
 
     def _pixel_quality(self):
         ny, nx = self.exposure.shape[2:]
@@ -101,6 +108,32 @@ class Calibration:
         if self.biased:
             dq |= self.references["superbias"].dq(0, ny)
         return dq
+
+    def interleaved_quality(self):
+        """Return the data quality after superbias of IRS2 frames, (3200, 2048) uint32."""
+        dq = np.zeros(self.exposure.raw_shape[2:], np.uint32)
+        dq[science_rows(self.exposure.detector)] = self.pixeldq
+        for kind, used in (("mask", self.masked), ("superbias", self.biased)):
+            if used:
+                dq |= self.references[kind].dq_interleaved()
+        return dq
+
+    def _survey_interleaved(self):
+        from onramp import irs2, irs2_reference  # compiles what other exposures do without
+
+        bias = self.references["superbias"] if self.biased else None
+        frames = irs2.InterleavedFrames(self.exposure, self.scaled, bias)
+        reference = self.references["refpix"]
+        self.interleaved = irs2.Irs2Correction(
+            frames, irs2_reference.read_weights(reference),
+            irs2_reference.read_bad_pixels(reference), self.parameters.refpix, self.folder,
+        )  # fmt: skip
+        self.interleaved.survey(self.interleaved_quality())
+
+    def close(self):
+        """Give up what is kept on disk."""
+        if self.interleaved is not None:
+            self.interleaved.close()
 
     def _bias(self, first, last):
         reference = self.references.get("superbias")
@@ -236,8 +269,10 @@ class Calibration:
         if self.biased:
             superbias.subtract_superbias(data, self._bias(first, first + data.shape[2]))
 
-    def _correct_refpix(self, first, data, _groupdq, _pixeldq):
-        if self.offsets is not None:
+    def _correct_refpix(self, first, data, _groupdq, pixeldq):
+        if self.interleaved is not None:
+            self.interleaved.subtract(first, data, pixeldq)
+        elif self.offsets is not None:
             refpix.subtract(data, first, self.offsets)
 
     def _linearise(self, first, data, groupdq, pixeldq):

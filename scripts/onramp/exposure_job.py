@@ -93,13 +93,15 @@ class ExposureJob:
                 if reference is not None
             }
             stack.callback(self._discard)
-            return self._run(exposure, chosen, opened)
+            return self._run(exposure, chosen, opened, stack)
 
-    def _run(self, exposure, chosen, opened):
+    def _run(self, exposure, chosen, opened, stack):
         self.provenance = provenance.find(
             exposure.path, self.parameters, self.origins, self.context, self.date
         )
-        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows)
+        folder = self.output_dir if self.on_disk else None
+        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows, folder)
+        stack.callback(stream.calibration.close)
         self._log_plan(stream, chosen)
         stream.survey()
         products, stream.recorders = self._products(stream, exposure, chosen)

@@ -12,6 +12,7 @@ import numpy as np
 
 from onramp import interleaving
 from onramp.errors import OutputError
+from onramp.fitsrows import fill
 from onramp.flags import BAD_REF_PIXEL, DO_NOT_USE
 from onramp.interleaving import COLUMNS, OUTPUT_COLUMNS, OUTPUTS, SCIENCE
 from onramp.steps import irs2_bad_pixels as bad_pixels
@@ -278,7 +279,7 @@ class Irs2Correction:
         noise = np.empty(data.shape[1:], np.float32)
         for i in range(data.shape[0]):
             for g in range(data.shape[1]):
-                _read_all(self._kept.fileno(), noise[g], self._offset(i, g, first))
+                fill(self._kept.fileno(), noise[g], self._offset(i, g, first))
             lines = self._lines.of(i, outputs)
             subtract_noise(data[i], noise, lines, ticks, self._frames.detector == "NRS2")
 
@@ -326,10 +327,3 @@ def _write_all(file, array, offset):
             f"the noise of IRS2 frames cannot be kept: {problem.strerror}; choose another "
             "output_dir"
         ) from problem
-
-
-def _read_all(file, array, offset):
-    view = array.reshape(-1).view(np.uint8).data
-    while len(view):
-        count = os.preadv(file, [view], offset)
-        view, offset = view[count:], offset + count

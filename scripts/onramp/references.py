@@ -4,6 +4,7 @@ import difflib
 from pathlib import Path
 
 from onramp.errors import ParameterError, ReferenceFileError
+from onramp.interleaving import is_interleaved
 from onramp.parameters import Detector1Parameters, nearest
 from onramp.reference_digest import digest
 from onramp.reference_file import OpenReference, open_reference
@@ -25,13 +26,13 @@ __all__ = [
 ]
 
 
-def needed_types(parameters: Detector1Parameters) -> dict[str, tuple[str, ...]]:
-    """Return the steps that are on and need a reference, by type of reference."""
+def needed_types(parameters: Detector1Parameters, readpatt="") -> dict[str, tuple[str, ...]]:
+    """Return the steps that are on and need a reference, by type, for a readout pattern."""
     on = {step for step in type(parameters).model_fields if not getattr(parameters, step).skip}
     return {
         kind.type: tuple(step for step in kind.steps if step in on)
         for kind in REFERENCE_TYPES.values()
-        if on.intersection(kind.steps)
+        if on.intersection(kind.steps) and (is_interleaved(readpatt) or not kind.interleaved)
     }
 
 
@@ -66,7 +67,7 @@ def select(exposure, types, folder, overrides=None) -> dict[str, Reference | Non
     """
     overrides = check_overrides(overrides or {})
     if isinstance(types, Detector1Parameters):
-        needed = needed_types(types)
+        needed = needed_types(types, exposure.readpatt)
     else:
         needed = {kind: REFERENCE_TYPES[kind].steps for kind in types}
     if folder is not None and not isinstance(folder, ReferenceFolder):

@@ -74,6 +74,8 @@ class Stream:
         Threads that each step with `maximum_cores` may take.
     rows : int, optional
         Height of the bands.
+    folder : path, optional
+        For what is kept on disk while the exposure passes.
 
     Attributes
     ----------
@@ -83,7 +85,7 @@ class Stream:
         of the optional product of the fit.
     """
 
-    def __init__(self, exposure, references, parameters, threads, rows=None):
+    def __init__(self, exposure, references, parameters, threads, rows=None, folder=None):
         self.exposure = exposure
         self.references = references
         self.parameters = parameters
@@ -92,7 +94,7 @@ class Stream:
         self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
         self.stopwatch = bands.Stopwatch()
-        self.calibration = Calibration(exposure, references, parameters)
+        self.calibration = Calibration(exposure, references, parameters, folder)
         self.states = self.calibration.states
         runs = self.calibration.runs
         self.jumps = exposure.shape[1] > 2 and runs("jump", "gain", "readnoise")
