@@ -189,29 +189,31 @@ class FitsImages:
             ) from problem
         return table
 
-    def table_rows(self, name, first, last) -> np.ndarray:
+    def table_rows(self, name, height):
         """
-        Return some rows of a table extension, as stored.
+        Yield the rows of a table extension as stored, some at a time.
 
         Parameters
         ----------
         name : str
-        first, last : int
-            First and past-the-last row.
+        height : int
+            Rows to read at once; the array is used again.
         """
         _, header, start, _ = self._unit(name)
         try:
             columns = fits.BinTableHDU.fromstring(header.tostring().encode("ascii")).columns
-            rows = np.empty(last - first, columns.dtype.newbyteorder(">"))
-            if rows.itemsize != header["NAXIS1"] or last > header["NAXIS2"]:
+            rows = np.empty(height, columns.dtype.newbyteorder(">"))
+            if rows.itemsize != header["NAXIS1"]:
                 raise ValueError("columns and rows disagree")
         except (KeyError, ValueError, TypeError, fits.VerifyError) as problem:
             raise self._error(
                 f"{self.path}[{name}]: no table, or a damaged one; fetch the file again"
             ) from problem
-        if not fill(self._file, rows, start + first * rows.itemsize):
-            raise self._error(f"{self.path}[{name}]: truncated; fetch the file again")
-        return rows
+        for first in range(0, header["NAXIS2"], height):
+            part = rows[: header["NAXIS2"] - first]
+            if not fill(self._file, part, start + first * rows.itemsize):
+                raise self._error(f"{self.path}[{name}]: truncated; fetch the file again")
+            yield part
 
     def data_bytes(self, name) -> bytes:
         """Return an extension's data as they are in the file, in whole blocks."""

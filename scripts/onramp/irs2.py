@@ -10,7 +10,7 @@ import tempfile
 
 import numpy as np
 
-from onramp import interleaving
+from onramp import bands, interleaving
 from onramp.errors import OutputError
 from onramp.fitsrows import fill
 from onramp.flags import BAD_REF_PIXEL, DO_NOT_USE
@@ -93,13 +93,16 @@ class Irs2Correction:
     parameters : onramp.parameters.Refpix
     folder : path or None
         Where the noise is kept while the exposure passes; None: the system's temporary folder.
+    threads : int
+        Groups to look at at the same time.
     """
 
-    def __init__(self, frames, weights, listed, parameters, folder=None):
+    def __init__(self, frames, weights, listed, parameters, folder=None, threads=1):
         self._frames = frames
         self._weights = weights
         self._listed = listed
         self._parameters = parameters
+        self._threads = threads
         self._columns = interleaving.science_columns()
         shape = frames.nints, frames.ngroups
         self._lines = Lines.none(*shape, OUTPUTS)
@@ -181,11 +184,15 @@ class Irs2Correction:
                     total += part
         for total in totals:
             total /= float(self._frames.ngroups)
-        for g in range(self._frames.ngroups):
+
+        def measure(g):
             reads, edges = self._samples(i, g, None)
             reads -= totals[0]
             edges -= totals[1]
             self._measure(i, g, reads, edges)
+
+        for _ in bands.in_threads(measure, range(self._frames.ngroups), self._threads):
+            pass
 
     def _samples(self, i, g, means):
         """

@@ -34,8 +34,8 @@ def read_weights(reference) -> Weights:
             "override_refpix"
         )
     weights = np.zeros((len(IRS2_WEIGHTS), SHORT, FREQUENCIES), np.complex64)
-    for first in range(0, length, CHUNK):
-        rows = reference.rows_of_table("IRS2", first, min(first + CHUNK, length))
+    first = 0
+    for rows in reference.rows_of_table("IRS2", CHUNK):
         names = {name.lower(): name for name in rows.dtype.names}
         columns = [rows[names[name]].astype(np.float32) for name in IRS2_WEIGHTS]
         if not all(np.isfinite(column).all() for column in columns):
@@ -43,7 +43,8 @@ def read_weights(reference) -> Weights:
                 f"{path}[IRS2]: values that are not finite; give another file with override_refpix"
             )
         values = np.stack([column.view(np.complex64) for column in columns], axis=1)
-        add_weights(values, first // 2, weights)
+        add_weights(values, first, weights)
+        first += len(values)
     return Weights(*np.split(weights, 2))
 
 

@@ -131,9 +131,9 @@ class OpenReference:
         """Return a small table, or None if there is none."""
         return self._file.table(name) if name in self._file else None
 
-    def rows_of_table(self, name, first, last):
-        """Return rows of a table, as stored."""
-        return self._file.table_rows(name, first, last)
+    def rows_of_table(self, name, height):
+        """Yield the rows of a table, as stored; see `onramp.fitsrows.FitsImages.table_rows`."""
+        return self._file.table_rows(name, height)
 
     def length_of_table(self, name) -> int:
         """Return the number of rows of a table."""
