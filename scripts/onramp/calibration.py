@@ -38,6 +38,8 @@ class Calibration:
     parameters : Detector1Parameters
     folder : path, optional
         For what is kept on disk while the exposure passes.
+    threads : int
+        For what is surveyed group by group.
 
     Attributes
     ----------
@@ -47,9 +49,9 @@ class Calibration:
         Data quality as it is after superbias; there after `survey`.
     """
 
-    def __init__(self, exposure, references, parameters, folder=None):
+    def __init__(self, exposure, references, parameters, folder=None, threads=1):
         self.exposure = exposure
-        self.folder = folder
+        self.folder, self.threads = folder, threads
         self.references = references
         self.parameters = parameters
         self.states = dict.fromkeys(type(parameters).model_fields, "SKIPPED")
@@ -127,6 +129,7 @@ class Calibration:
         self.interleaved = irs2.Irs2Correction(
             frames, irs2_reference.read_weights(reference),
             irs2_reference.read_bad_pixels(reference), self.parameters.refpix, self.folder,
+            self.threads,
         )  # fmt: skip
         self.interleaved.survey(self.interleaved_quality())
 
@@ -231,11 +234,17 @@ class Calibration:
         if self.saturated:
             parameters = self.parameters.saturation
             threshold, unchecked = self._thresholds(outer_first, outer_last)
-            saturation.flag_saturation(
-                samples, groupdq, threshold, unchecked, self._bias(outer_first, outer_last),
-                parameters.n_pix_grow_sat,
-                self.exposure.readout.nframes if parameters.use_readpatt else None,
-            )  # fmt: skip
+            bias = self._bias(outer_first, outer_last)
+            nframes = self.exposure.readout.nframes if parameters.use_readpatt else None
+            grow = parameters.n_pix_grow_sat
+            if self.exposure.interleaved:
+                from onramp.steps import irs2_saturation
+
+                irs2_saturation.flag_saturation(samples, groupdq, threshold, bias, grow, nframes)
+            else:
+                saturation.flag_saturation(
+                    samples, groupdq, threshold, unchecked, bias, grow, nframes
+                )
         if self.ipc:
             self._correct_ipc(samples, outer_first)
         data = np.ascontiguousarray(samples[:, :, rows], dtype=np.float32)

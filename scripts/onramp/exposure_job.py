@@ -15,10 +15,11 @@ from onramp import cores as core_counts
 from onramp import headers, provenance, references
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
+from onramp.irs2_products import shape_after
 from onramp.jump_report import header_cards, report_as_dict, report_lines
 from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
 from onramp.origins import with_references
-from onramp.parameters import Detector1Parameters
+from onramp.parameters import STEPS, Detector1Parameters
 from onramp.product_list import (
     CUBE,
     IMAGE,
@@ -271,9 +272,11 @@ def _used_references(chosen, stream, done):
 
 
 def _extensions(stream, kind, header):
+    step = STEPS[-1] if kind.step == OPTIONAL else kind.step
     extensions = product_extensions(
-        stream.exposure, kind, stream.calibration.dark_current_known, stream.fitting.optional_size
-    )
+        stream.exposure, kind, shape_after(step, stream.exposure, stream.parameters),
+        stream.calibration.dark_current_known, stream.fitting.optional_size,
+    )  # fmt: skip
     content = headers.asdf_extension(header["FILENAME"], kind.model)
     return [*extensions, RawExtension("ASDF", content)]
 

@@ -19,7 +19,14 @@ from onramp.steps import irs2_bad_pixels as bad_pixels
 from onramp.steps import irs2_correction as correction
 from onramp.steps import irs2_fourier
 from onramp.steps.irs2_means import ParityMeans
-from onramp.steps.irs2_subtraction import Lines, subtract_noise
+from onramp.steps.irs2_subtraction import (
+    INTERLEAVED_PIXEL,
+    REFERENCE_OUTPUT,
+    SCIENCE_PIXEL,
+    Lines,
+    Pixels,
+    subtract_noise,
+)
 
 READ_COLUMNS = np.flatnonzero(
     np.tile(interleaving.reference_columns(), OUTPUTS) | (np.arange(COLUMNS) < OUTPUT_COLUMNS)
@@ -103,7 +110,9 @@ class Irs2Correction:
         self._listed = listed
         self._parameters = parameters
         self._threads = threads
-        self._columns = interleaving.science_columns()
+        self._preserved = parameters.preserve_irs2_refpix
+        self._chosen = interleaving.science_columns() | self._preserved
+        self._height = int(self._chosen.sum())
         shape = frames.nints, frames.ngroups
         self._lines = Lines.none(*shape, OUTPUTS)
         self._offsets = np.zeros((*shape, COLUMNS), np.float32)
@@ -236,30 +245,36 @@ class Irs2Correction:
                 correction.guess_missing(own)
                 correction.fill_gaps(own, self._smoothing)
                 spectrum = irs2_fourier.forward(own, correction.ALL_TICKS)
-                continue
-            noise = correction.noise_of(
-                own, output - 1, self._weights, spectrum, correction.SCIENCE_TICKS
-            )
+                noise = own
+            else:
+                wanted = ticks[self._chosen[columns]]
+                noise = correction.noise_of(own, output - 1, self._weights, spectrum, wanted)
             self._keep(i, g, output, noise)
 
     def _keep(self, i, g, output, noise):
-        """Write an amplifier's noise, in the file's orientation."""
+        """
+        Write what an output's pixels read of the noise, in the file's orientation.
+
+        Of the reference output its reads are written, gaps filled, if it is to be preserved.
+        """
         columns = _in_reading_order(output)
-        science = self._columns[columns]
-        order = np.argsort(columns[science])
-        block = noise[interleaving.read_ticks()[science][order]]
+        chosen = self._chosen[columns]
+        if not chosen.any():
+            return
+        order = np.argsort(columns[chosen])
+        block = noise[interleaving.read_ticks()[chosen][order]]
         block = np.ascontiguousarray(self._frames.turned(block))
-        first = (output - 1) * len(block)
+        first = int(self._chosen[: columns.min()].sum())
         if self._frames.detector == "NRS2":
-            first = SCIENCE - len(block) - first
+            first = self._height - len(block) - first
         _write_all(self._kept.fileno(), block, self._offset(i, g, first))
 
     def _offset(self, i, g, row):
-        return ((i * self._frames.ngroups + g) * SCIENCE + row) * SCIENCE * 4
+        return ((i * self._frames.ngroups + g) * self._height + row) * SCIENCE * 4
 
     def subtract(self, first, data, pixeldq):
         """
-        Correct a band, in place.
+        Correct a band of science rows, in place.
 
         Parameters
         ----------
@@ -269,26 +284,40 @@ class Irs2Correction:
             Signal less the superbias [DN].
         pixeldq : (ny, 2048) uint32
         """
-        ny = data.shape[2]
-        rows = interleaving.science_rows(self._frames.detector)[first : first + ny]
+        rows = interleaving.science_rows(self._frames.detector)
+        self._correct(rows[first : first + data.shape[2]], data, pixeldq)
+
+    def preserve(self, first, data, pixeldq):
+        """
+        Correct all rows of a band, reference pixels included, in place; see `subtract`.
+
+        Interleaved pixels lose their mean over the groups; those of the reference output keep it.
+        """
+        self._correct(np.arange(first, first + data.shape[2]), data, pixeldq)
+
+    def _correct(self, rows, data, pixeldq):
         columns = COLUMNS - 1 - rows if self._frames.detector == "NRS2" else rows
         pixeldq[self.bad[columns]] |= BITS
         if self._parameters.irs2_mean_subtraction:
             data -= self._offsets[:, :, columns, None]
         for place in np.flatnonzero(self._sources.first[columns] != columns):
             data[:, :, place] = self._replacement(columns[place])
-        outputs = columns // OUTPUT_COLUMNS
-        places = columns % OUTPUT_COLUMNS
-        backwards = outputs % 2 == 0
-        ticks = interleaving.read_ticks()[
-            np.where(backwards, OUTPUT_COLUMNS - 1 - places, places)
-        ]
+        outputs, places = np.divmod(columns, OUTPUT_COLUMNS)
+        backwards = interleaving.is_read_backwards(outputs)
+        places = np.where(backwards, OUTPUT_COLUMNS - 1 - places, places)
+        kinds = np.where(interleaving.science_columns()[columns], SCIENCE_PIXEL, INTERLEAVED_PIXEL)
+        kinds[outputs == 0] = REFERENCE_OUTPUT
+        pixels = Pixels(
+            interleaving.read_ticks()[places], kinds, self._frames.detector == "NRS2"
+        )
+        kept = rows if self._preserved else np.searchsorted(
+            interleaving.science_rows(self._frames.detector), rows
+        )  # fmt: skip
         noise = np.empty(data.shape[1:], np.float32)
         for i in range(data.shape[0]):
             for g in range(data.shape[1]):
-                fill(self._kept.fileno(), noise[g], self._offset(i, g, first))
-            lines = self._lines.of(i, outputs)
-            subtract_noise(data[i], noise, lines, ticks, self._frames.detector == "NRS2")
+                fill(self._kept.fileno(), noise[g], self._offset(i, g, int(kept[0])))
+            subtract_noise(data[i], noise, self._lines.of(i, outputs), pixels)
 
     def _replacement(self, column):
         """Return what stands in for the samples of a science column, (nints, ngroups, 2048)."""

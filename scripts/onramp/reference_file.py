@@ -121,11 +121,12 @@ class OpenReference:
             rows = self._stored_images[name].read(first, last)
             return rows.astype(np.float32, copy=False)
 
-    def dq_interleaved(self) -> np.ndarray:
-        """Return the data quality with the reference pixels, (3200, 2048) uint32."""
+    def dq_interleaved(self, first=0, last=COLUMNS) -> np.ndarray:
+        """Return rows of an IRS2 data quality with the reference pixels, (rows, 2048) uint32."""
         if not self.has("DQ"):
-            return np.zeros(next(iter(self._stored_images.values())).shape, np.uint32)
-        return translate(self._stored_images["DQ"].read(0, COLUMNS), self._definition)
+            width = next(iter(self._stored_images.values())).shape[-1]
+            return np.zeros((last - first, width), np.uint32)
+        return translate(self._stored_images["DQ"].read(first, last), self._definition)
 
     def table(self, name):
         """Return a small table, or None if there is none."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp import bands, extended_events
+from onramp import bands, extended_events, irs2_products
 from onramp.calibration import Calibration
 from onramp.early_steps import EARLY_STEPS, output_of
 from onramp.flags import DO_NOT_USE, NO_GAIN_VALUE, SATURATED
@@ -88,13 +88,14 @@ class Stream:
     def __init__(self, exposure, references, parameters, threads, rows=None, folder=None):
         self.exposure = exposure
         self.references = references
+        irs2_products.check_parameters(exposure, parameters)
         self.parameters = parameters
         self.threads = threads
         self.height = bands.band_height(exposure.shape, max(threads.values()), rows)
         self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
         self.stopwatch = bands.Stopwatch()
-        self.calibration = Calibration(exposure, references, parameters, folder)
+        self.calibration = Calibration(exposure, references, parameters, folder, max(threads.values()))
         self.states = self.calibration.states
         runs = self.calibration.runs
         self.jumps = exposure.shape[1] > 2 and runs("jump", "gain", "readnoise")
@@ -215,8 +216,8 @@ class Stream:
     def _run_band(self, band):
         for step in EARLY_STEPS:
             if step in self.recorders:
-                record = self.recorders[step]
-                record(band.first, *output_of(step, self.calibration, band.first, band.last))
+                rows = output_of(step, self.calibration, band.first, band.last)
+                self._deliver(step, band.first, *rows)
         ramps = self._calibrate(band, self._record)
         outcome = self.nothing
         if self.groupdq is not None:
@@ -253,9 +254,17 @@ class Stream:
     def _record(self, step, band, ramps):
         if step in self.recorders:
             rows = band.inner
-            self.recorders[step](
-                band.first, ramps.data[:, :, rows], ramps.groupdq[:, :, rows], ramps.pixeldq[rows]
-            )
+            self._deliver(
+                step, band.first,
+                ramps.data[:, :, rows], ramps.groupdq[:, :, rows], ramps.pixeldq[rows],
+            )  # fmt: skip
+
+    def _deliver(self, step, first, *ramps):
+        """Hand a band's data, groupdq and pixeldq to a step's recorder."""
+        interleaved = self.exposure.interleaved
+        if interleaved and irs2_products.keeps_reference_pixels(step, self.parameters):
+            first, ramps = irs2_products.whole_frames(step, self.calibration, first, ramps)
+        self.recorders[step](first, *ramps)
 
     def _search(self, band, ramps):
         data, groupdq, pixeldq, gain, readnoise = ramps

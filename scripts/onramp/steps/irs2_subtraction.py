@@ -9,6 +9,9 @@ from onramp.kernels import kernel
 from onramp.steps.irs2_correction import MIDDLE
 
 
+SCIENCE_PIXEL, INTERLEAVED_PIXEL, REFERENCE_OUTPUT = range(3)
+
+
 class Lines(NamedTuple):
     """Lines over the reads of frames; the last axis is an output's or a band row's."""
 
@@ -32,8 +35,19 @@ class Lines(NamedTuple):
         return Lines(self.intercept[integration][:, outputs], self.slope[integration][:, outputs])
 
 
+class Pixels(NamedTuple):
+    """What the rows of a band are."""
+
+    ticks: np.ndarray
+    """(ny,) int64: when they are read [clock ticks from the start of a detector row]."""
+    kinds: np.ndarray
+    """(ny,) int64: SCIENCE_PIXEL, INTERLEAVED_PIXEL or REFERENCE_OUTPUT."""
+    backwards: bool
+    """Whether the detector's rows run against the columns of the band."""
+
+
 @kernel
-def subtract_noise(data, noise, lines, ticks, backwards):
+def subtract_noise(data, noise, lines, pixels):
     """
     Subtract line and noise from the samples of one integration, in place.
 
@@ -44,13 +58,10 @@ def subtract_noise(data, noise, lines, ticks, backwards):
     data : (ngroups, ny, 2048) float32
         [DN]
     noise : (ngroups, ny, 2048) float32
-        [DN]
+        [DN]; for REFERENCE_OUTPUT what takes the place of the samples, less their mean.
     lines : Lines
         Arrays (ngroups, ny).
-    ticks : (ny,) int64
-        When a row's pixels are read [clock ticks from the start of a detector row].
-    backwards : bool
-        Whether the detector's rows run against the columns here.
+    pixels : Pixels
     """
     ngroups, ny, nx = data.shape
     mean = np.empty(nx)
@@ -62,13 +73,19 @@ def subtract_noise(data, noise, lines, ticks, backwards):
                 mean[x] += samples[x]
         for x in range(nx):
             mean[x] /= ngroups
+        kept = pixels.kinds[y] != INTERLEAVED_PIXEL
         for g in range(ngroups):
             samples, own = data[g, y], noise[g, y]
+            if pixels.kinds[y] == REFERENCE_OUTPUT:
+                for x in range(nx):
+                    samples[x] = own[x] + mean[x]
+                continue
             intercept, slope = lines.intercept[g, y], lines.slope[g, y]
             for x in range(nx):
-                row = nx - 1 - x if backwards else x
-                time = np.float32(row * ROW_READS + ticks[y] - MIDDLE)
+                row = nx - 1 - x if pixels.backwards else x
+                time = np.float32(row * ROW_READS + pixels.ticks[y] - MIDDLE)
                 value = np.float32(samples[x] - mean[x])
                 if value != 0:
                     value -= intercept + time * slope
-                samples[x] = np.float64(value - own[x]) + mean[x]
+                value -= own[x]
+                samples[x] = np.float64(value) + mean[x] if kept else value
