@@ -114,10 +114,12 @@ class Calibration:
     def interleaved_quality(self):
         """Return the data quality after superbias of IRS2 frames, (3200, 2048) uint32."""
         dq = np.zeros(self.exposure.raw_shape[2:], np.uint32)
-        dq[science_rows(self.exposure.detector)] = self.pixeldq
+        science = science_rows(self.exposure.detector)
+        dq[science] = self.pixeldq
+        others = np.setdiff1d(np.arange(len(dq)), science)
         for kind, used in (("mask", self.masked), ("superbias", self.biased)):
             if used:
-                dq |= self.references[kind].dq_interleaved()
+                dq[others] |= self.references[kind].dq_interleaved(rows=others)
         return dq
 
     def _survey_interleaved(self):

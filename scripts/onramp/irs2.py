@@ -307,9 +307,7 @@ class Irs2Correction:
         places = np.where(backwards, OUTPUT_COLUMNS - 1 - places, places)
         kinds = np.where(interleaving.science_columns()[columns], SCIENCE_PIXEL, INTERLEAVED_PIXEL)
         kinds[outputs == 0] = REFERENCE_OUTPUT
-        pixels = Pixels(
-            interleaving.read_ticks()[places], kinds, self._frames.detector == "NRS2"
-        )
+        pixels = Pixels(interleaving.read_ticks()[places], kinds, self._frames.detector == "NRS2")
         kept = rows if self._preserved else np.searchsorted(
             interleaving.science_rows(self._frames.detector), rows
         )  # fmt: skip

@@ -13,9 +13,7 @@ LATER = "linearity", "dark_current", "jump", "ramp_fit"
 def keeps_reference_pixels(step, parameters) -> bool:
     """Tell whether what a step leaves of an IRS2 exposure still holds the reference pixels."""
     refpix = parameters.refpix
-    return (
-        STEPS.index(step) < STEPS.index("refpix") or refpix.skip or refpix.preserve_irs2_refpix
-    )
+    return STEPS.index(step) < STEPS.index("refpix") or refpix.skip or refpix.preserve_irs2_refpix
 
 
 def check_parameters(exposure, parameters):

@@ -36,16 +36,24 @@ def read_weights(reference) -> Weights:
     weights = np.zeros((len(IRS2_WEIGHTS), SHORT, FREQUENCIES), np.complex64)
     first = 0
     for rows in reference.rows_of_table("IRS2", CHUNK):
-        names = {name.lower(): name for name in rows.dtype.names}
-        columns = [rows[names[name]].astype(np.float32) for name in IRS2_WEIGHTS]
-        if not all(np.isfinite(column).all() for column in columns):
+        values = _columns(rows)
+        if not np.isfinite(values).all():
             raise ReferenceFileError(
                 f"{path}[IRS2]: values that are not finite; give another file with override_refpix"
             )
-        values = np.stack([column.view(np.complex64) for column in columns], axis=1)
         add_weights(values, first, weights)
-        first += len(values)
+        first += len(values) // 2
     return Weights(*np.split(weights, 2))
+
+
+def _columns(rows):
+    """Return the weights of some rows of the table, (nrows, 8) float32."""
+    names = {name.lower(): name for name in rows.dtype.names}
+    columns = [names[name] for name in IRS2_WEIGHTS]
+    simple = {rows.dtype[name] for name in rows.dtype.names} == {np.dtype(">f4")}
+    if simple and tuple(columns) == rows.dtype.names:
+        return rows.view(">f4").reshape(len(rows), -1).astype(np.float32)
+    return np.stack([rows[name].astype(np.float32) for name in columns], axis=1)
 
 
 def read_bad_pixels(reference) -> list[tuple[int, int, int]]:

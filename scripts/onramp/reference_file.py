@@ -121,12 +121,12 @@ class OpenReference:
             rows = self._stored_images[name].read(first, last)
             return rows.astype(np.float32, copy=False)
 
-    def dq_interleaved(self, first=0, last=COLUMNS) -> np.ndarray:
-        """Return rows of an IRS2 data quality with the reference pixels, (rows, 2048) uint32."""
+    def dq_interleaved(self, first=0, last=COLUMNS, rows=slice(None)) -> np.ndarray:
+        """Return some rows of an IRS2 data quality with the reference pixels, uint32."""
         if not self.has("DQ"):
             width = next(iter(self._stored_images.values())).shape[-1]
-            return np.zeros((last - first, width), np.uint32)
-        return translate(self._stored_images["DQ"].read(first, last), self._definition)
+            return np.zeros((last - first, width), np.uint32)[rows]
+        return translate(self._stored_images["DQ"].read(first, last)[rows], self._definition)
 
     def table(self, name):
         """Return a small table, or None if there is none."""

@@ -95,7 +95,9 @@ class Stream:
         self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
         self.stopwatch = bands.Stopwatch()
-        self.calibration = Calibration(exposure, references, parameters, folder, max(threads.values()))
+        self.calibration = Calibration(
+            exposure, references, parameters, folder, max(threads.values())
+        )
         self.states = self.calibration.states
         runs = self.calibration.runs
         self.jumps = exposure.shape[1] > 2 and runs("jump", "gain", "readnoise")

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import edits
+from comparison import ROUNDING
 from onramp.parameters import STEPS
 from onramp.simulate import DEMONSTRATION
 
@@ -46,6 +47,8 @@ class Case(NamedTuple):
     """What the reference says where it fails."""
     refusal: str = ""
     """What onramp says where it makes no product."""
+    rounding: float = ROUNDING
+    """Zero but for rounding, of the median magnitude in an extension."""
 
 
 def _small(

@@ -3,10 +3,11 @@
 import pytest
 from cases import CASES, Case
 from environment import ROOT, reference_python
+from irs2_cases import IRS2_CASES
 from real_data import REAL_CASES
 from running import prepare, run_all
 
-ALL_CASES = [*CASES, *REAL_CASES]
+ALL_CASES = [*CASES, *IRS2_CASES, *REAL_CASES]
 TABLE = ROOT / "build" / "conformance.tsv"
 COLUMNS = "case", "product", "extension", "worst", "fraction", "unequal", "problem"
 

@@ -234,8 +234,11 @@ NIRSPEC_IRS2 = Mode(
     tframe=14.58889,
     observation=7,
     keywords=(
-        ("FILTER", "F290LP"), ("GRATING", "G395H"), ("FXD_SLIT", "S200A1"),
-        ("NRS_NORM", interleaving.NORMAL), ("NRS_REF", interleaving.REFERENCE),
+        ("FILTER", "F290LP"),
+        ("GRATING", "G395H"),
+        ("FXD_SLIT", "S200A1"),
+        ("NRS_NORM", interleaving.NORMAL),
+        ("NRS_REF", interleaving.REFERENCE),
     ),
     nframes=5,
     noutputs=interleaving.OUTPUTS,

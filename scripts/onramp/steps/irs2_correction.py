@@ -30,6 +30,7 @@ EDGE_ROWS = (*range(EDGE), *range(SCIENCE - EDGE, SCIENCE))
 ITERATIONS = 3
 TAPER_READS = 110000
 GUESS_REACH = 16
+FEW_OF = 8  # reads of a tick, more than one of which is missing: all are guessed at once
 ALL_TICKS = np.arange(ROW_READS)
 SCIENCE_TICKS = read_ticks()[~reference_columns()]
 REFERENCE_TICKS = read_ticks()[reference_columns()]
@@ -66,9 +67,7 @@ def fit_line(edges):
         return Line(np.float32(0), np.float32(0))
     count = float(times.size)
     time, value = times.mean(), values.mean()
-    slope = ((times * values).sum() - count * time * value) / (
-        (times**2).sum() - count * time**2
-    )
+    slope = ((times * values).sum() - count * time * value) / ((times**2).sum() - count * time**2)
     return Line(np.float32(value - slope * time), np.float32(slope))
 
 
@@ -89,28 +88,35 @@ def _guess_weights():
 
 def guess_missing(reads):
     """Fill reads that are 0 with a weighted mean of those around them in time, in place."""
-    _guess(reads, np.ascontiguousarray(reads.T).ravel(), _guess_weights().astype(np.float64))
+    _guess(reads, reads.copy(), _guess_weights().astype(np.float64))
 
 
 @kernel
-def _guess(reads, sequence, weights):
-    size, reach = sequence.size, weights.size // 2
-    for tick in range(reads.shape[0]):
-        for y in range(reads.shape[1]):
-            if reads[tick, y] != 0:
-                continue
-            place = y * reads.shape[0] + tick
-            total = weight = 0.0
-            for n in range(weights.size):
-                other = place + n - reach
-                if other < 0:
-                    other += size
-                elif other >= size:
-                    other -= size
-                total += weights[n] * sequence[other]
-                weight += weights[n] * (sequence[other] != 0)
-            if np.float32(weight) != 0:
-                reads[tick, y] = np.float32(total) / np.float32(weight)
+def _guess(reads, given, weights):
+    """Fill all rows at once at ticks that hold next to nothing, else what is missing one by one."""
+    nticks, nrows = reads.shape
+    reach = weights.size // 2
+    total = np.empty(nrows)
+    weight = np.empty(nrows)
+    for tick in range(nticks):
+        missing = np.flatnonzero(given[tick] == 0)
+        rows = (0, nrows) if missing.size > nrows // FEW_OF else (0, 0)
+        total[:] = 0.0
+        weight[:] = 0.0
+        for n in range(weights.size):
+            shift, other = divmod(tick + n - reach, nticks)
+            own = given[other]
+            for y in range(max(rows[0], -shift), rows[1] - max(0, shift)):
+                total[y] += weights[n] * own[y + shift]
+                weight[y] += weights[n] * np.float64(own[y + shift] != 0)
+            for y in missing:
+                if rows[1] == 0 or not 0 <= y + shift < nrows:
+                    value = own[(y + shift) % nrows]
+                    total[y] += weights[n] * value
+                    weight[y] += weights[n] * np.float64(value != 0)
+        for y in missing:
+            if weight[y] > 0:
+                reads[tick, y] = np.float32(total[y]) / np.float32(weight[y])
 
 
 def smoothing_weights():
@@ -132,8 +138,9 @@ def smoothing_weights():
     half[-1 - flat - taper : -1] = np.concatenate([fall[::-1], np.ones(flat)])
     half[-1] = 1
     weights = np.zeros((1, irs2_fourier.SHORT, irs2_fourier.FREQUENCIES), np.complex64)
-    full = np.concatenate([half, half[-2:0:-1]]).astype(np.complex64)
-    irs2_fourier.add_weights(full[:, None], 0, weights)
+    full = np.zeros((2 * FRAME_READS, 1), np.float32)
+    full[::2, 0] = np.concatenate([half, half[-2:0:-1]])
+    irs2_fourier.add_weights(full, 0, weights)
     return weights[0]
 
 
@@ -156,7 +163,7 @@ def fill_gaps(reads, smoothing):
 
 
 def _spread():
-    """Return ticks to fill with reads of interleaved reference pixels, and whose reads each gets."""
+    """Return ticks to fill with reads of interleaved reference pixels, and those of the reads."""
     blocks = np.arange(OUTPUT_COLUMNS // PERIOD)[:, None] * (PERIOD + 2)
     start = NORMAL // 2 + 1
     targets = blocks + np.arange(start - REFERENCE // 2, start + REFERENCE + REFERENCE // 2)

@@ -56,18 +56,18 @@ def forward(series, present):
     Returns
     -------
     (89, 8193) complex64
-        Frequency k in row k mod 89 and column k mod 16384.
+        Frequency k in row k mod 89 and column k mod 16384, divided by 16384.
     """
     rows = np.zeros((SHORT, LONG), np.float32)
     _arrange(series, present, places(), rows)
-    spectrum = np.fft.rfft(rows)
+    spectrum = np.fft.rfft(rows, norm="forward")  # stays in single precision, unlike without
     _transform_columns(spectrum.view(np.float32), *_waves(), np.float32(1))
     return spectrum
 
 
 def inverse(spectrum, wanted, series):
     """
-    Transform back, without the factor 1/89, which `weights` have.
+    Transform back; the factor 16384/89 that is missing is in the weights.
 
     Parameters
     ----------
@@ -168,22 +168,24 @@ def add_weights(values, first, weights):
 
     Parameters
     ----------
-    values : (n, nfilters) complex64
-        Weights of the frequencies from `first` on.
+    values : (2 n, nfilters) float32
+        Weights of the frequencies from `first` on: real and imaginary parts in turn.
     first : int
     weights : (nfilters, 89, 8193) complex64
-        Summed in place; they hold the factor 1/89 of the inverse transform.
+        Summed in place, times 16384/89.
     """
-    share = np.float32(0.5 / SHORT)
-    for n in range(values.shape[0]):
-        k = first + n
-        opposite = (FRAME_READS - k) % FRAME_READS
-        for f in range(values.shape[1]):
-            value = values[n, f] * share
-            if k % LONG < FREQUENCIES:
-                weights[f, k % SHORT, k % LONG] += value
-            if opposite % LONG < FREQUENCIES:
-                weights[f, opposite % SHORT, opposite % LONG] += np.conj(value)
+    share = np.float32(0.5 * LONG / SHORT)
+    for f in range(values.shape[1]):
+        for row in range(SHORT):
+            own, opposite = weights[f, row], weights[f, (SHORT - row) % SHORT]
+            for n in range((row - first) % SHORT, values.shape[0] // 2, SHORT):
+                real, imaginary = values[2 * n, f] * share, values[2 * n + 1, f] * share
+                column = (first + n) % LONG
+                if column < FREQUENCIES:
+                    own[column] += np.complex64(complex(real, imaginary))
+                column = (LONG - column) % LONG
+                if column < FREQUENCIES:
+                    opposite[column] += np.complex64(complex(real, -imaginary))
 
 
 @kernel
@@ -197,6 +199,4 @@ def combine(spectrum, weights, other, other_weights):
     """
     for a in range(SHORT):
         for b in range(FREQUENCIES):
-            spectrum[a, b] = (
-                spectrum[a, b] * weights[a, b] + other[a, b] * other_weights[a, b]
-            )
+            spectrum[a, b] = spectrum[a, b] * weights[a, b] + other[a, b] * other_weights[a, b]
