@@ -106,8 +106,8 @@ def clipped_moments(values, limit):
     for _ in range(CLIPPINGS):
         if not values.size:
             return np.nan, np.nan
-        distance = np.abs(values - np.median(values))
-        kept = values[distance <= limit * values.std()]
+        middle, reach = np.median(values), limit * values.std()
+        kept = values[(values >= middle - reach) & (values <= middle + reach)]
         done = kept.size == values.size
         values = kept
         if done:
