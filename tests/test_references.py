@@ -114,7 +114,8 @@ def chosen(folder, kind="gain", exposure=None, overrides=None):
 
 
 def test_needed_types_follow_the_steps(parameters):
-    assert list(needed_types(parameters)) == list(REFERENCE_TYPES)
+    assert list(needed_types(parameters, "NRSIRS2")) == list(REFERENCE_TYPES)
+    assert list(needed_types(parameters)) == [kind for kind in REFERENCE_TYPES if kind != "refpix"]
     assert needed_types(parameters)["superbias"] == ("saturation", "superbias")
     off = parse_steps({s: {"skip": True} for s in ("jump", "ramp_fit", "superbias", "ipc")}, "test")
     needed = needed_types(off)
@@ -125,7 +126,7 @@ def test_needed_types_follow_the_steps(parameters):
 
 def test_select_returns_each_type_with_its_digest(folder, parameters):
     references = select(an_exposure(), parameters, folder)
-    assert list(references) == list(REFERENCE_TYPES)
+    assert list(references) == list(needed_types(parameters))
     for kind, reference in references.items():
         assert reference.type == kind
         assert reference.path == folder / reference.name == folder / f"jwst_nircam_{kind}_0001.fits"
@@ -230,7 +231,8 @@ def test_a_missing_reference_names_the_unreadable_file(folder, damage):
 
 
 def test_messages_of_missing_references(folder, parameters):
-    for kind, known in REFERENCE_TYPES.items():
+    for kind in needed_types(parameters):
+        known = REFERENCE_TYPES[kind]
         (folder / f"jwst_nircam_{kind}_0001.fits").rename(folder / "aside")
         if known.optional:
             assert chosen(folder, kind) is None
@@ -363,7 +365,7 @@ def test_nan_is_legal_unless_there_is_nothing_else(folder):
     assert chosen(folder) == "nan2.fits"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in REFERENCE_TYPES if kind != "ipc"])
+@pytest.mark.parametrize("kind", [k for k in REFERENCE_TYPES if k not in ("ipc", "refpix")])
 def test_images_are_cut_to_the_subarray(folder, kind):
     images = contents(kind)
     with opened(folder / f"jwst_nircam_{kind}_0001.fits", kind) as reference:

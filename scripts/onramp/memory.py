@@ -13,6 +13,9 @@ KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
 SAMPLE = 10  # bytes for each sample of a band
 HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
+INTERLEAVED_SURVEY = 200e6  # weights and frames of an IRS2 exposure
+INTERLEAVED_GROUP = 60e6  # a group of it that is transformed
+NOISE_SAMPLE = 4  # bytes for each sample of one integration of a band of it
 MARGIN = 1.12
 
 
@@ -40,18 +43,24 @@ def predict_mb(uncal, cores=1, rows=None, steps=None) -> int:
     )  # brings the kernels along, which a prediction does without
 
     with Exposure(uncal) as exposure:
-        return predict_shape_mb(exposure.shape, cores, rows, steps)
+        return predict_shape_mb(exposure.raw_shape, cores, rows, steps)
 
 
 def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
-    """Return the peak memory for (nints, ngroups, ny, nx) samples [MB]; see `predict_mb`."""
+    """Return the peak memory for (nints, ngroups, ny, nx) samples as stored; see `predict_mb`."""
     nints, ngroups, ny, nx = shape
     steps = steps or Detector1Parameters()
+    interleaved = ny > FULL
+    if interleaved:
+        ny, shape = FULL, (nints, ngroups, FULL, nx)
     survey = SURVEY_PIXEL * ny * nx + FULL_FRAME_PIXEL * FULL * FULL * (ny * nx < FULL * FULL)
+    if interleaved:
+        survey += INTERLEAVED_SURVEY + INTERLEAVED_GROUP * cores
     height = band_height(shape, cores, rows)
     workers = min(cores, math.ceil(ny / height))
     sample = SAMPLE + OPTION_SAMPLE * _needs_more(steps)
     band = (min(height + HALO, ny) * nx) * (nints * ngroups * sample + nints * 20)
+    band += (height + HALO) * nx * ngroups * NOISE_SAMPLE * interleaved
     stream = KEPT_PIXEL * ny * nx + workers * band
     flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
     return math.ceil((BASE + max(survey, stream + flags)) * MARGIN / 1e6)

@@ -5,6 +5,7 @@ import numpy as np
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
+from onramp.interleaving import COLUMNS, ScienceRows, is_interleaved
 from onramp.interleaving import COLUMNS, ScienceRows
 from onramp.limits import LARGEST_FACTOR, MOST_FRAMES
 from onramp.reference_index import text, wrong_detector
@@ -44,7 +45,7 @@ class OpenReference:
     def __init__(self, reference, exposure):
         self.reference = reference
         self._kind = REFERENCE_TYPES[reference.type]
-        self._interleaved = exposure.interleaved and self._kind.covers_interleaved
+        self._interleaved = is_interleaved(exposure.readpatt) and self._kind.covers_interleaved
         self._file = FitsImages(reference.path, ReferenceFileError)
         try:
             self.header = self._file.primary

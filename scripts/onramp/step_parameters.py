@@ -100,9 +100,15 @@ class Refpix(Step):
     sigreject: Number = Field(4.0, description="Clipping limit of `sirs`; no effect yet.")
     gaussmooth: Number = Field(1.0, description="Smoothing width of `sirs`; no effect yet.")
     halfwidth: Count = Field(30, description="Half width of `sirs`; no effect yet.")
-    ovr_corr_mitigation_ftr: Number = Field(3.0, description="IRS2 only; no effect yet.")
-    preserve_irs2_refpix: bool = Field(False, description="IRS2 only; no effect yet.")
-    irs2_mean_subtraction: bool = Field(False, description="IRS2 only; no effect yet.")
+    ovr_corr_mitigation_ftr: Number = Field(
+        3.0, gt=0, description="IRS2: threshold for restless reference pixels [sigma]."
+    )
+    preserve_irs2_refpix: bool = Field(
+        False, description="IRS2: keep the reference pixels in the frames; later steps must be off."
+    )
+    irs2_mean_subtraction: bool = Field(
+        False, description="IRS2: subtract means of the rows at both ends from each output first."
+    )
 
 
 class Linearity(Step):
