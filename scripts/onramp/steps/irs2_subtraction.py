@@ -8,7 +8,6 @@ from onramp.interleaving import ROW_READS
 from onramp.kernels import kernel
 from onramp.steps.irs2_correction import MIDDLE
 
-
 SCIENCE_PIXEL, INTERLEAVED_PIXEL, REFERENCE_OUTPUT = range(3)
 
 
