@@ -10,7 +10,6 @@ import functools
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
-from onramp.interleaving import science_rows
 from onramp.parameters import STEPS
 from onramp.steps import (
     dark_current,
@@ -93,7 +92,9 @@ class Calibration:
         self.pixeldq = self._pixel_quality()
         since = stopwatch.add("dq_init", since)
         if self.refpix and self.exposure.interleaved:
-            self._survey_interleaved()
+            from onramp import irs2_survey  # compiles what other exposures do without
+
+            self.interleaved = irs2_survey.survey(self)
         elif self.refpix:
             self._survey_reference_pixels()
         stopwatch.add("refpix", since)
@@ -110,30 +111,6 @@ class Calibration:
         if self.biased:
             dq |= self.references["superbias"].dq(0, ny)
         return dq
-
-    def interleaved_quality(self):
-        """Return the data quality after superbias of IRS2 frames, (3200, 2048) uint32."""
-        dq = np.zeros(self.exposure.raw_shape[2:], np.uint32)
-        science = science_rows(self.exposure.detector)
-        dq[science] = self.pixeldq
-        others = np.setdiff1d(np.arange(len(dq)), science)
-        for kind, used in (("mask", self.masked), ("superbias", self.biased)):
-            if used:
-                dq[others] |= self.references[kind].dq_interleaved(rows=others)
-        return dq
-
-    def _survey_interleaved(self):
-        from onramp import irs2, irs2_reference  # compiles what other exposures do without
-
-        bias = self.references["superbias"] if self.biased else None
-        frames = irs2.InterleavedFrames(self.exposure, self.scaled, bias)
-        reference = self.references["refpix"]
-        self.interleaved = irs2.Irs2Correction(
-            frames, irs2_reference.read_weights(reference),
-            irs2_reference.read_bad_pixels(reference), self.parameters.refpix, self.folder,
-            self.threads,
-        )  # fmt: skip
-        self.interleaved.survey(self.interleaved_quality())
 
     def close(self):
         """Give up what is kept on disk."""

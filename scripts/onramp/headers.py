@@ -45,6 +45,7 @@ REFERENCE_KEYWORDS = {
     "linearity": ("LINEAR", "Linearity reference file name"),
     "mask": ("MASK", "Mask reference file name"),
     "readnoise": ("READNO", "Read noise reference file name"),
+    "refpix": ("REFPIX", "IRS2 refpix reference file name"),
     "saturation": ("SATURA", "Saturation reference file name"),
     "superbias": ("SUPERB", "Superbias reference file name"),
 }

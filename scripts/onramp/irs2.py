@@ -2,19 +2,15 @@
 Reference pixels of one IRS2 exposure: surveyed group by group, kept on disk, subtracted in bands.
 
 What a group's science pixels read of the electronics' noise needs the whole group and is as large
-as the group. It goes into a file without a name, so that memory stays that of a few frames.
+as the group. It goes to disk, so that memory stays that of a few frames.
 """
-
-import os
-import tempfile
 
 import numpy as np
 
 from onramp import bands, interleaving
-from onramp.errors import OutputError
-from onramp.fitsrows import fill
 from onramp.flags import BAD_REF_PIXEL, DO_NOT_USE
 from onramp.interleaving import COLUMNS, OUTPUT_COLUMNS, OUTPUTS, SCIENCE
+from onramp.noise_file import NoiseFile
 from onramp.steps import irs2_bad_pixels as bad_pixels
 from onramp.steps import irs2_correction as correction
 from onramp.steps import irs2_fourier
@@ -36,55 +32,6 @@ READ_COLUMNS = np.flatnonzero(
 PLACE = np.full(COLUMNS, -1)
 PLACE[READ_COLUMNS] = np.arange(READ_COLUMNS.size)
 BITS = np.uint32(BAD_REF_PIXEL | DO_NOT_USE)
-
-
-class InterleavedFrames:
-    """
-    The raw frames of an IRS2 exposure less the superbias, in the detector's orientation.
-
-    Parameters
-    ----------
-    exposure : Exposure
-    scaled : callable
-        Turns raw samples into float32 [DN].
-    superbias : OpenReference or None
-    """
-
-    def __init__(self, exposure, scaled, superbias):
-        self.detector = exposure.detector
-        self.nints, self.ngroups = exposure.shape[:2]
-        self._raw = exposure.raw
-        self._scaled = scaled
-        self._superbias = superbias
-
-    def plane(self, integration, group):
-        """Return a frame as it was read, (3200, 2048) uint16, by detector column (a view)."""
-        leading = slice(integration, integration + 1), slice(group, group + 1)
-        return self.turned(self._raw.read(0, COLUMNS, leading)[0, 0])
-
-    def turned(self, frame):
-        """Return a frame as stored, (3200, 2048), by detector column and row (a view)."""
-        return frame[::-1, ::-1] if self.detector == "NRS2" else frame
-
-    def bias(self, columns, rows=slice(None)):
-        """Return the superbias of some detector columns, float32; its NaN are 0."""
-        shape = len(columns), len(range(SCIENCE)[rows]) if isinstance(rows, slice) else len(rows)
-        if self._superbias is None:
-            return np.zeros(shape, np.float32)
-        frame = self.turned(self._superbias.read_interleaved("SCI"))
-        return np.nan_to_num(frame[columns][:, rows], nan=0.0)
-
-    def less_bias(self, raw, bias):
-        """Return raw samples, scaled, less their superbias, float32."""
-        return self._scaled(raw) - bias
-
-    def rows(self, first, last, leading=None):
-        """Return stored rows of all frames less the superbias, (nints, ngroups, n, 2048)."""
-        samples = self._scaled(self._raw.read(first, last, leading))
-        if self._superbias is not None:
-            bias = self._superbias.read_interleaved("SCI", first, last)
-            samples -= np.nan_to_num(bias, nan=0.0)
-        return samples
 
 
 class Irs2Correction:
@@ -116,13 +63,7 @@ class Irs2Correction:
         shape = frames.nints, frames.ngroups
         self._lines = Lines.none(*shape, OUTPUTS)
         self._offsets = np.zeros((*shape, COLUMNS), np.float32)
-        try:
-            self._kept = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
-        except OSError as problem:
-            raise OutputError(
-                f"{folder}: no temporary file can be made: {problem.strerror}; choose another "
-                "output_dir"
-            ) from problem
+        self._kept = NoiseFile((*shape, self._height, SCIENCE), folder)
 
     def close(self):
         """Give up what is kept on disk."""
@@ -263,14 +204,10 @@ class Irs2Correction:
             return
         order = np.argsort(columns[chosen])
         block = noise[interleaving.read_ticks()[chosen][order]]
-        block = np.ascontiguousarray(self._frames.turned(block))
         first = int(self._chosen[: columns.min()].sum())
         if self._frames.detector == "NRS2":
             first = self._height - len(block) - first
-        _write_all(self._kept.fileno(), block, self._offset(i, g, first))
-
-    def _offset(self, i, g, row):
-        return ((i * self._frames.ngroups + g) * self._height + row) * SCIENCE * 4
+        self._kept.write(i, g, first, self._frames.turned(block))
 
     def subtract(self, first, data, pixeldq):
         """
@@ -308,23 +245,25 @@ class Irs2Correction:
         kinds = np.where(interleaving.science_columns()[columns], SCIENCE_PIXEL, INTERLEAVED_PIXEL)
         kinds[outputs == 0] = REFERENCE_OUTPUT
         pixels = Pixels(interleaving.read_ticks()[places], kinds, self._frames.detector == "NRS2")
-        kept = rows if self._preserved else np.searchsorted(
-            interleaving.science_rows(self._frames.detector), rows
-        )  # fmt: skip
-        noise = np.empty(data.shape[1:], np.float32)
         for i in range(data.shape[0]):
-            for g in range(data.shape[1]):
-                fill(self._kept.fileno(), noise[g], self._offset(i, g, int(kept[0])))
-            subtract_noise(data[i], noise, self._lines.of(i, outputs), pixels)
+            subtract_noise(data[i], self._noise(i, rows), self._lines.of(i, outputs), pixels)
+
+    def _noise(self, integration, rows):
+        """Return what is kept of some rows of an integration, (ngroups, n, 2048)."""
+        if self._preserved:
+            noise = self._kept.read(integration, int(rows[0]), int(rows[-1]) + 1)
+            return np.take(noise, rows - rows[0], axis=1)
+        science = interleaving.science_rows(self._frames.detector)
+        first = int(np.searchsorted(science, rows[0]))
+        return self._kept.read(integration, first, first + len(rows))
 
     def _replacement(self, column):
-        """Return what stands in for the samples of a science column, (nints, ngroups, 2048)."""
+        """Return what stands in for the samples of a column, (nints, ngroups, 2048)."""
         parts = []
         for source in (self._sources.first[column], self._sources.second[column]):
             if source == bad_pixels.NOTHING:
                 return np.float32(0)
-            row = COLUMNS - 1 - source if self._frames.detector == "NRS2" else source
-            samples = self._frames.rows(row, row + 1)[:, :, 0]
+            samples = self._frames.column(source)
             if self._parameters.irs2_mean_subtraction:
                 samples = samples - self._offsets[:, :, source, None]
             parts.append(samples)
@@ -348,16 +287,3 @@ def _replace(samples, replaced, sources, place):
             values.append(np.mean([samples[place[first]], samples[place[second]]], axis=0))
     for column, value in zip(replaced, values):
         samples[place[column]] = value
-
-
-def _write_all(file, array, offset):
-    view = array.reshape(-1).view(np.uint8).data
-    try:
-        while len(view):
-            count = os.pwrite(file, view, offset)
-            view, offset = view[count:], offset + count
-    except OSError as problem:
-        raise OutputError(
-            f"the noise of IRS2 frames cannot be kept: {problem.strerror}; choose another "
-            "output_dir"
-        ) from problem

@@ -24,6 +24,12 @@ def bad_edges(files):
     return {}
 
 
+def bad_edges_and_ipc(files):
+    """Do the same, and add an ipc reference."""
+    bad_edges(files)
+    return edits.ipc_kernel(files)
+
+
 def saturated(files):
     """Lower the saturation limit of half the pixels to where their ramps pass it."""
     rng = np.random.default_rng(11)
@@ -39,10 +45,10 @@ def saturated(files):
 
 
 def no_listed_pixels(files):
-    """Take the list of bad pixels out of the refpix reference, and offer no superbias."""
+    """Take the list of bad pixels out of the refpix reference."""
     with fits.open(files.references["refpix"], mode="update") as hdus:
         del hdus["DQ"]
-    return {"superbias": "N/A"}
+    return {}
 
 
 def _irs2(name, steps=None, edit=edits.unchanged, *, mode="nirspec_irs2_rapid", crash="",
@@ -72,6 +78,7 @@ IRS2_CASES = [
           mode="nirspec_irs2", nframes=1),
     _irs2("irs2_preserved_for_later_steps", {"refpix": {"preserve_irs2_refpix": True}},
           crash="operands could not be broadcast", refusal="reference pixels in the frames"),
-    _irs2("irs2_ipc", edit=edits.ipc_kernel),
-    _irs2("irs2_no_superbias", edit=no_listed_pixels, mode="nirspec_irs2", ngroups=3, nframes=4),
+    _irs2("irs2_ipc", edit=bad_edges_and_ipc),
+    _irs2("irs2_no_superbias", edit=edits.without("superbias"), ngroups=3, nframes=4),
+    _irs2("irs2_no_listed_pixels", edit=no_listed_pixels, crash="has no len()"),
 ]  # fmt: skip

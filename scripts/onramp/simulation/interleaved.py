@@ -11,7 +11,7 @@ REFERENCE_WEIGHT = 0.75
 """Of the interleaved reference pixels in the correction; the reference output has the rest."""
 WEIGHT_SCALE = 20000.0
 """Frequency above which the correction fades [cycles in a frame]."""
-BAD_COLUMNS = (1000, 1001)  # detector columns of a reference pixel that the mask calls bad
+BAD_COLUMNS = 1008, 1009  # detector columns of a reference pixel that the mask calls bad
 BAD_BLOCKS = 0b100001  # blocks that the refpix reference calls bad in one output
 RESTLESS_COLUMNS = 1750, 1751, 2650, 2651  # reference pixels that are noisy, and nobody knows
 
@@ -104,7 +104,7 @@ def complete(kind, hdus, mode):
         data = fill(hdu.data, mode.detector, rest[hdu.name])
         if kind == "mask":
             turned = interleaving.to_detector(data, mode.detector)
-            turned[:, BAD_COLUMNS] |= data.dtype.type(1 | 1 << 5)
+            turned[:, list(BAD_COLUMNS)] |= data.dtype.type(1 | 1 << 5)
         done.append(fits.ImageHDU(data, hdu.header, name=hdu.name))
     return done
 
