@@ -51,10 +51,14 @@ def no_listed_pixels(files):
     return {}
 
 
+ROUNDING_OF_THE_BIAS = 1e-3
+"""Where no superbias is subtracted: samples of 12000 DN are rounded to 1e-3 DN."""
+
+
 def _irs2(name, steps=None, edit=edits.unchanged, *, mode="nirspec_irs2_rapid", crash="",
-          refusal="", **changes):  # fmt: skip
+          refusal="", rounding=ROUNDING, **changes):  # fmt: skip
     changes = {"ngroups": 2, **changes}
-    return Case(name, mode, changes, steps or {}, edit, crash, refusal, ROUNDING)
+    return Case(name, mode, changes, steps or {}, edit, crash, refusal, rounding)
 
 
 IRS2_CASES = [
@@ -79,6 +83,7 @@ IRS2_CASES = [
     _irs2("irs2_preserved_for_later_steps", {"refpix": {"preserve_irs2_refpix": True}},
           crash="operands could not be broadcast", refusal="reference pixels in the frames"),
     _irs2("irs2_ipc", edit=bad_edges_and_ipc),
-    _irs2("irs2_no_superbias", edit=edits.without("superbias"), ngroups=3, nframes=4),
+    _irs2("irs2_no_superbias", edit=edits.without("superbias"), ngroups=3, nframes=4,
+          rounding=ROUNDING_OF_THE_BIAS),
     _irs2("irs2_no_listed_pixels", edit=no_listed_pixels, crash="has no len()"),
 ]  # fmt: skip
