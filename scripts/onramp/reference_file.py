@@ -6,7 +6,6 @@ from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
 from onramp.interleaving import COLUMNS, ScienceRows, is_interleaved
-from onramp.interleaving import COLUMNS, ScienceRows
 from onramp.limits import LARGEST_FACTOR, MOST_FRAMES
 from onramp.reference_index import text, wrong_detector
 from onramp.reference_types import REFERENCE_TYPES, Reference
