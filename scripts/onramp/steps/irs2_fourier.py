@@ -175,17 +175,17 @@ def add_weights(values, first, weights):
         Summed in place, times 16384/89.
     """
     share = np.float32(0.5 * LONG / SHORT)
-    for f in range(values.shape[1]):
-        for row in range(SHORT):
-            own, opposite = weights[f, row], weights[f, (SHORT - row) % SHORT]
-            for n in range((row - first) % SHORT, values.shape[0] // 2, SHORT):
+    for row in range(SHORT):
+        opposite_row = (SHORT - row) % SHORT
+        for n in range((row - first) % SHORT, values.shape[0] // 2, SHORT):
+            column = (first + n) % LONG
+            opposite = (LONG - column) % LONG
+            for f in range(values.shape[1]):
                 real, imaginary = values[2 * n, f] * share, values[2 * n + 1, f] * share
-                column = (first + n) % LONG
                 if column < FREQUENCIES:
-                    own[column] += np.complex64(complex(real, imaginary))
-                column = (LONG - column) % LONG
-                if column < FREQUENCIES:
-                    opposite[column] += np.complex64(complex(real, -imaginary))
+                    weights[f, row, column] += np.complex64(complex(real, imaginary))
+                if opposite < FREQUENCIES:
+                    weights[f, opposite_row, opposite] += np.complex64(complex(real, -imaginary))
 
 
 @kernel
