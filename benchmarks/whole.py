@@ -51,6 +51,7 @@ WHOLE = {
     "niriss_soss": WholeCase((10, 5, 256, 2048)),
     "nirspec_bots": WholeCase((60, 10, 32, 512)),
     "nircam_sub": WholeCase((3, 10, 160, 160)),
+    "nirspec_irs2_rapid": WholeCase((1, 10, 2048, 2048), 15, 690),
 }
 LARGE = {
     "many_long": LargeCase((500, 60, 256, 256), {"ystart": 1793, "subarray": "SUB256"}, 5, 100),

@@ -144,7 +144,7 @@ def test_wrong_dimensions_or_type(changed, sci):
         ("DETECTOR", "NRS1", "NRCALONG"),
         ("EXP_TYPE", "FGS_ACQ1", "guide-star"),
         ("EXP_TYPE", "FGS_ID-IMAGE", "guide-star"),
-        ("READPATT", "NRSIRS2RAPID", "not supported yet"),
+        ("READPATT", "NRSIRS2RAPID", "IRS2 frames are (3200, 2048)"),
         ("MSTR_RD1", 2, "striped"),
         ("SSTR_NST", 1, "striped"),
         ("SUBSTRT1", 0, "outside the 2048 pixel detector"),

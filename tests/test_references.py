@@ -99,7 +99,7 @@ def cache(tmp_path_factory, monkeypatch):
     return folder
 
 
-FITS_TYPES = [kind for kind in NEAR_INFRARED if kind != "sirskernel"]
+FITS_TYPES = [kind for kind in NEAR_INFRARED if kind not in ("sirskernel", "refpix")]
 DEFAULT_TYPES = [kind for kind in FITS_TYPES if kind not in ("pictureframe", "flat")]
 
 
@@ -123,7 +123,7 @@ def chosen(folder, kind="gain", exposure=None, overrides=None):
 
 def test_needed_types_follow_the_steps(parameters):
     only_miri = [kind for kind in REFERENCE_TYPES if not belongs_to(kind, "NIRCAM")]
-    assert set(needed_types(parameters)) == {*DEFAULT_TYPES, *only_miri} - {"emicorr"}
+    assert set(needed_types(parameters)) == {*DEFAULT_TYPES, *only_miri} - {"emicorr", "refpix"}
     on = parse_steps(
         {
             "emicorr": {"skip": False},
@@ -133,7 +133,8 @@ def test_needed_types_follow_the_steps(parameters):
         },
         "test",
     )
-    assert list(needed_types(on)) == list(REFERENCE_TYPES)
+    assert list(needed_types(on, "NRSIRS2")) == list(REFERENCE_TYPES)
+    assert "refpix" not in needed_types(on)
     assert "flat" not in needed_types(parse_steps({"clean_flicker_noise": {"skip": False}}, "test"))
     assert needed_types(parameters)["superbias"] == ("saturation", "superbias")
     off = parse_steps({s: {"skip": True} for s in ("jump", "ramp_fit", "superbias", "ipc")}, "test")

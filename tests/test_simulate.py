@@ -64,18 +64,21 @@ def test_another_seed_gives_another_exposure_and_the_same_references(tmp_path):
 @pytest.mark.parametrize("name", MODES)
 def test_header_agrees_with_the_data_and_files_verify(tmp_path, name):
     mode = MODES[name]
-    size = {"nx": min(mode.nx, 96), "ny": min(mode.ny, 32)}
+    size = {} if mode.interleaved else {"nx": min(mode.nx, 96), "ny": min(mode.ny, 32)}
     exposure = simulate(name, tmp_path, 5, nints=2, ngroups=3, **size)
-    for path in (exposure.uncal, exposure.truth, *exposure.references.values()):
+    references = [path for path in exposure.references.values() if path.suffix == ".fits"]
+    assert len(exposure.references) - len(references) == mode.miri  # emicorr is asdf
+    for path in (exposure.uncal, exposure.truth, *references):
         with fits.open(path) as hdus:
             hdus.verify("exception")
     with fits.open(exposure.uncal) as hdus:
         header = hdus[0].header
         sci = hdus["SCI"].data
         assert sci.dtype == np.uint16
-        assert sci.shape == tuple(
+        nints, ngroups, ny, nx = (
             header[key] for key in ("NINTS", "NGROUPS", "SUBSIZE2", "SUBSIZE1")
         )
+        assert sci.shape == (nints, ngroups, 3200 if mode.interleaved else ny, nx)
         assert hdus[-1].name == "ASDF"
         assert header["FILENAME"] == exposure.uncal.name
         assert header["TGROUP"] == (header["NFRAMES"] + header["GROUPGAP"]) * header["TFRAME"]
@@ -349,3 +352,9 @@ def test_command_line(tmp_path, capsys):
     assert "nircam_full" in capsys.readouterr().err
     assert script.main(["--output", str(tmp_path), "--seed", "2", "--modes", "nircam_sub"]) == 0
     assert len(list(tmp_path.glob("uncal/*_00002_*_uncal.fits"))) == 1
+
+
+def test_interleaved_frames_are_full_frames(tmp_path):
+    for change_of in ({"ny": 64}, {"zero_frame": True}):
+        with pytest.raises(ParameterError, match="IRS2 has full frames only"):
+            simulate("nirspec_irs2", tmp_path, 1, **change_of)

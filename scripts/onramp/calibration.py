@@ -37,6 +37,10 @@ class Calibration:
     references : dict of str to OpenReference or None
         By type; None stands for N/A.
     parameters : Detector1Parameters
+    folder : path, optional
+        For what is kept on disk while the exposure passes.
+    threads : int
+        For what is surveyed group by group.
 
     Attributes
     ----------
@@ -50,8 +54,9 @@ class Calibration:
 
     lit = 2 * ((LIGHT_BORDER, DETECTOR_SIZE - LIGHT_BORDER),)
 
-    def __init__(self, exposure, references, parameters):
+    def __init__(self, exposure, references, parameters, folder=None, threads=1):
         self.exposure = exposure
+        self.folder, self.threads = folder, threads
         self.references = references
         self.parameters = parameters
         self.states = dict.fromkeys(steps_of(exposure.instrument), "SKIPPED")
@@ -63,6 +68,7 @@ class Calibration:
         self.saturated = self.runs("saturation", "saturation")
         self.ipc = self.runs("ipc", "ipc")
         self.biased = self.runs("superbias", "superbias")
+        self.interleaved = None
         self.refpix = self.runs("refpix")
         self.linear = self.runs("linearity", "linearity")
         self.dark = self.runs("dark_current", "dark") and self._plan_dark()
@@ -105,9 +111,13 @@ class Calibration:
         since = stopwatch.now()
         self.pixeldq = self._pixel_quality()
         since = stopwatch.add("dq_init", since)
-        if self.refpix:
+        if self.refpix and self.exposure.interleaved:
+            from onramp import irs2_survey  # compiles what other exposures do without
+
+            self.interleaved = irs2_survey.survey(self)
+        elif self.refpix:
             self._survey_reference_pixels()
-            stopwatch.add("refpix", since)
+        stopwatch.add("refpix", since)
 
     def outcome_keywords(self):
         """Return what the steps say in the header once all bands have passed, by keyword."""
@@ -125,6 +135,11 @@ class Calibration:
         if self.biased:
             dq |= self.references["superbias"].dq(0, ny)
         return dq
+
+    def close(self):
+        """Give up what is kept on disk."""
+        if self.interleaved is not None:
+            self.interleaved.close()
 
     def _bias(self, first, last):
         reference = self.references.get("superbias")
@@ -275,11 +290,17 @@ class Calibration:
         if self.saturated:
             parameters = self.parameters.saturation
             threshold, unchecked = self._thresholds(outer_first, outer_last)
-            saturation.flag_saturation(
-                samples, groupdq, threshold, unchecked, self._bias(outer_first, outer_last),
-                parameters.n_pix_grow_sat,
-                self.exposure.readout.nframes if parameters.use_readpatt else None,
-            )  # fmt: skip
+            bias = self._bias(outer_first, outer_last)
+            nframes = self.exposure.readout.nframes if parameters.use_readpatt else None
+            grow = parameters.n_pix_grow_sat
+            if self.exposure.interleaved:
+                from onramp.steps import irs2_saturation
+
+                irs2_saturation.flag_saturation(samples, groupdq, threshold, bias, grow, nframes)
+            else:
+                saturation.flag_saturation(
+                    samples, groupdq, threshold, unchecked, bias, grow, nframes
+                )
         if self.ipc:
             self._correct_ipc(samples, outer_first)
         data = np.ascontiguousarray(samples[:, :, rows], dtype=np.float32)
@@ -313,8 +334,10 @@ class Calibration:
         if self.biased:
             superbias.subtract_superbias(data, self._bias(first, first + data.shape[2]))
 
-    def _correct_refpix(self, first, data, _groupdq, _pixeldq):
-        if self.offsets is not None:
+    def _correct_refpix(self, first, data, _groupdq, pixeldq):
+        if self.interleaved is not None:
+            self.interleaved.subtract(first, data, pixeldq)
+        elif self.offsets is not None:
             self._subtract_offsets(data, first, self.offsets)
 
     def _linearise(self, first, data, groupdq, pixeldq):
@@ -402,10 +425,10 @@ class Calibration:
         return frames
 
 
-def calibration_of(exposure, references, parameters):
+def calibration_of(exposure, references, parameters, folder=None, threads=1):
     """Return the steps before jump detection as the exposure's instrument has them."""
     if exposure.instrument == "MIRI":
         from onramp.miri_calibration import MiriCalibration
 
-        return MiriCalibration(exposure, references, parameters)
-    return Calibration(exposure, references, parameters)
+        return MiriCalibration(exposure, references, parameters, folder, threads)
+    return Calibration(exposure, references, parameters, folder, threads)

@@ -9,6 +9,7 @@ from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
+from onramp.interleaving import COLUMNS, NORMAL, REFERENCE, SCIENCE, ScienceRows, is_interleaved
 from onramp.limits import LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST, detector_shape
 from onramp.steps.dark_current import Readout
 from onramp.steps.refpix import Placement
@@ -45,7 +46,11 @@ class Exposure:
         File name without ``_uncal.fits``.
     primary : astropy.io.fits.Header
     shape : (int, int, int, int)
-        nints, ngroups, ny, nx.
+        nints, ngroups, ny, nx; of science pixels alone where frames are interleaved.
+    raw_shape : (int, int, int, int)
+        As in the file.
+    sci, raw : ScienceRows or ImageRows
+        The samples of `shape` and of `raw_shape`.
 
     Raises
     ------
@@ -88,15 +93,19 @@ class Exposure:
                     f"{self.path}[{extension}]: extension missing; the file is truncated or no "
                     "uncal file: fetch it again"
                 )
-        self.sci = self._file.image("SCI")
+        self.sci = self.raw = self._file.image("SCI")
         if len(self.sci.shape) != 4 or self.sci.dtype != "uint16":
             raise InputError(
                 f"{self.path}[SCI]: {len(self.sci.shape)}-dimensional {self.sci.dtype}; expected "
                 "4-dimensional uint16 (integrations, groups, rows, columns)"
             )
-        self.shape = self.sci.shape
+        self.raw_shape = self.shape = self.raw.shape
         if 0 in self.shape:
             raise InputError(f"{self.path}[SCI]: holds no samples {self.shape}; fetch it again")
+        if self.interleaved:
+            self._check_interleaving()
+            self.sci = ScienceRows(self.raw, self.detector)
+            self.shape = self.sci.shape
         self._check_sizes()
         self._check_values()
 
@@ -154,10 +163,24 @@ class Exposure:
                     "means a striped subarray, which is not supported yet",
                     "use the official pipeline",
                 )
-        if "IRS2" in self.readpatt:
+
+    def _check_interleaving(self):
+        expected = COLUMNS, SCIENCE
+        if self.raw_shape[2:] != expected:
             self._refuse(
-                f"READPATT={self.readpatt}", "is not supported yet", "use the official pipeline"
+                f"READPATT={self.readpatt}",
+                f"disagrees with the SCI data {self.raw_shape}: IRS2 frames are {expected}",
+                "fetch the file again",
             )
+        for keyword, reads in (("NRS_NORM", NORMAL), ("NRS_REF", REFERENCE)):
+            if self._value(keyword) != reads:
+                self._refuse(
+                    f"{keyword}={self._value(keyword)}",
+                    "is no known way to interleave",
+                    f"expected {reads}: mend the header",
+                )
+        if self.primary.get("ZEROFRAM"):
+            self._refuse("ZEROFRAM=T", "is unknown in IRS2 exposures", "mend the header")
 
     def _check_sizes(self):
         nints, ngroups, ny, nx = self.shape
@@ -230,6 +253,11 @@ class Exposure:
     def readpatt(self) -> str:
         """READPATT."""
         return str(self.primary.get("READPATT", "N/A")).strip().upper()
+
+    @property
+    def interleaved(self) -> bool:
+        """Whether frames hold interleaved reference pixels (IRS2)."""
+        return is_interleaved(self.readpatt)
 
     @property
     def date_obs(self) -> str:

@@ -23,10 +23,11 @@ from onramp.frame_products import (
     wanted_parts,
     write_part,
 )
+from onramp.irs2_products import shape_after
 from onramp.jump_report import header_cards, report_as_dict, report_lines
 from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
 from onramp.origins import with_references
-from onramp.parameters import Detector1Parameters
+from onramp.parameters import STEPS, Detector1Parameters
 from onramp.pipelines import dark_steps, only_steps
 from onramp.product_list import (
     CUBE,
@@ -116,16 +117,15 @@ class ExposureJob:
                 if reference is not None
             }
             stack.callback(self._discard)
-            self.kept = stack
-            return self._run(exposure, chosen, opened)
+            return self._run(exposure, chosen, opened, stack)
 
-    def _run(self, exposure, chosen, opened):
+    def _run(self, exposure, chosen, opened, stack):
         self.provenance = provenance.find(
             exposure.path, self.parameters, self.origins, self.context, self.date
         )
         scratch = self.output_dir if self.on_disk else None
         stream = Stream(exposure, opened, self.parameters, self.threads, self.rows, scratch)
-        self.kept.callback(stream.frames.close)
+        stack.callback(stream.close)
         self._log_plan(stream, chosen)
         stream.survey()
         products, stream.recorders = self._products(stream, exposure, chosen)
@@ -343,9 +343,10 @@ def _extensions(stream, kind, header):
     if kind.step in PARTS:
         extensions = part_extensions(stream.exposure, kind, _is_drafted(kind, stream))
     else:
+        step = STEPS[-1] if kind.step == OPTIONAL else kind.step
         extensions = product_extensions(
-            stream.exposure, kind, stream.calibration.dark_current_known,
-            stream.fitting.optional_size,
+            stream.exposure, kind, shape_after(step, stream.exposure, stream.parameters),
+            stream.calibration.dark_current_known, stream.fitting.optional_size,
         )  # fmt: skip
     content = headers.asdf_extension(header["FILENAME"], header["DATAMODL"])
     return [*extensions, RawExtension("ASDF", content)]

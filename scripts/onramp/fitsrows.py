@@ -18,6 +18,18 @@ _TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _UNSIGNED = {16: (1 << 15, np.uint16), 32: (1 << 31, np.uint32)}
 
 
+def fill(file, target, offset) -> bool:
+    """Fill a contiguous array from a place in an open file; tell whether there was enough."""
+    view = target.reshape(-1).view(np.uint8).data
+    while len(view):
+        count = os.preadv(file, [view], offset)
+        if count == 0:
+            return False
+        view = view[count:]
+        offset += count
+    return True
+
+
 class ImageRows:
     """
     One image extension.
@@ -82,13 +94,8 @@ class ImageRows:
         return native.reshape(*(len(r) for r in ranges), *native.shape[-2:])
 
     def _fill(self, target, offset):
-        view = target.reshape(-1).view(np.uint8).data
-        while len(view):
-            count = os.preadv(self._file, [view], offset)
-            if count == 0:
-                raise self._error(f"{self._path}[{self.name}]: truncated; fetch the file again")
-            view = view[count:]
-            offset += count
+        if not fill(self._file, target, offset):
+            raise self._error(f"{self._path}[{self.name}]: truncated; fetch the file again")
 
     def _native(self, stored):
         native = stored.astype(stored.dtype.newbyteorder("="), copy=False)
@@ -181,6 +188,32 @@ class FitsImages:
                 f"{self.path}[{name}]: no table, or a damaged one; fetch the file again"
             ) from problem
         return table
+
+    def table_rows(self, name, height):
+        """
+        Yield the rows of a table extension as stored, some at a time.
+
+        Parameters
+        ----------
+        name : str
+        height : int
+            Rows to read at once; the array is used again.
+        """
+        _, header, start, _ = self._unit(name)
+        try:
+            columns = fits.BinTableHDU.fromstring(header.tostring().encode("ascii")).columns
+            rows = np.empty(height, columns.dtype.newbyteorder(">"))
+            if rows.itemsize != header["NAXIS1"]:
+                raise ValueError("columns and rows disagree")
+        except (KeyError, ValueError, TypeError, fits.VerifyError) as problem:
+            raise self._error(
+                f"{self.path}[{name}]: no table, or a damaged one; fetch the file again"
+            ) from problem
+        for first in range(0, header["NAXIS2"], height):
+            part = rows[: header["NAXIS2"] - first]
+            if not fill(self._file, part, start + first * rows.itemsize):
+                raise self._error(f"{self.path}[{name}]: truncated; fetch the file again")
+            yield part
 
     def data_bytes(self, name) -> bytes:
         """Return an extension's data as they are in the file, in whole blocks."""

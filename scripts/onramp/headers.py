@@ -52,6 +52,7 @@ REFERENCE_KEYWORDS = {
     "linearity": ("LINEAR", "Linearity reference file name"),
     "mask": ("MASK", "Mask reference file name"),
     "readnoise": ("READNO", "Read noise reference file name"),
+    "refpix": ("REFPIX", "IRS2 refpix reference file name"),
     "reset": ("RESET", "Reset reference file name"),
     "rscd": ("RSCD", "RSCD reference file name"),
     "saturation": ("SATURA", "Saturation reference file name"),

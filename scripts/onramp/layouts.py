@@ -17,7 +17,7 @@ SEGMENT_PLANES = (
 )  # fmt: skip
 
 
-def product_extensions(exposure, kind, dark_current_known, optional_size=(1, 0)):
+def product_extensions(exposure, kind, shape, dark_current_known, optional_size=(1, 0)):
     """
     Return the extensions of a product.
 
@@ -25,6 +25,8 @@ def product_extensions(exposure, kind, dark_current_known, optional_size=(1, 0))
     ----------
     exposure : Exposure
     kind : ProductKind
+    shape : (int, int, int, int)
+        nints, ngroups, ny, nx of what the step leaves.
     dark_current_known : bool
         Whether ramps hold the mean dark current once dark_current has run.
     optional_size : (int, int)
@@ -39,7 +41,7 @@ def product_extensions(exposure, kind, dark_current_known, optional_size=(1, 0))
     if kind.model == RAMP:
         steps = steps_of(exposure.instrument)
         dark_known = dark_current_known and steps.index(kind.step) >= steps.index("dark_current")
-        return [e for e in ramp_extensions(exposure) if dark_known or e.name != "AVDRKCUR"]
+        return [e for e in ramp_extensions(exposure, shape) if dark_known or e.name != "AVDRKCUR"]
     if kind.model == CUBE:
         return slope_extensions(exposure, (nints, ny, nx), exposure.table("INT_TIMES"))
     return slope_extensions(exposure, (ny, nx), None)
@@ -78,10 +80,9 @@ def segment_extensions(exposure, nsegments, njumps):
     return [empty_extension("SCI", exposure.sci_keywords()), *planes]
 
 
-def ramp_extensions(exposure):
-    """Return the extensions of a ramp product of an exposure, in the reference's order."""
+def ramp_extensions(exposure, shape):
+    """Return the extensions of a ramp product (nints, ngroups, ny, nx) in the reference's order."""
     sci = with_unit(exposure.sci_keywords(), "DN")
-    shape = exposure.shape
     extensions = [
         Extension("SCI", shape, np.float32, sci),
         Extension("PIXELDQ", shape[2:], np.uint32),

@@ -15,6 +15,9 @@ TRIMMED_SAMPLE = 8  # bytes more for each sample of a band: copies without group
 WAVE_PIXEL = 10  # bytes for each pixel of each integration while waves are found: emicorr
 HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
+INTERLEAVED_SURVEY = 200e6  # weights and frames of an IRS2 exposure
+INTERLEAVED_GROUP = 60e6  # a group of it that is transformed
+NOISE_SAMPLE = 4  # bytes for each sample of one integration of a band of it
 MARGIN = 1.12
 
 
@@ -42,20 +45,26 @@ def predict_mb(uncal, cores=1, rows=None, steps=None) -> int:
     )  # brings the kernels along, which a prediction does without
 
     with Exposure(uncal) as exposure:
-        return predict_shape_mb(exposure.shape, cores, rows, steps)
+        return predict_shape_mb(exposure.raw_shape, cores, rows, steps)
 
 
 def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
-    """Return the peak memory for (nints, ngroups, ny, nx) samples [MB]; see `predict_mb`."""
+    """Return the peak memory for (nints, ngroups, ny, nx) samples as stored; see `predict_mb`."""
     nints, ngroups, ny, nx = shape
     steps = steps or Detector1Parameters()
+    interleaved = ny > FULL
+    if interleaved:
+        ny, shape = FULL, (nints, ngroups, FULL, nx)
     survey = SURVEY_PIXEL * ny * nx + FULL_FRAME_PIXEL * FULL * FULL * (ny * nx < FULL * FULL)
     waves = not steps.emicorr.skip
     survey += WAVE_PIXEL * nints * ny * nx * waves
+    if interleaved:
+        survey += INTERLEAVED_SURVEY + INTERLEAVED_GROUP * cores
     height = band_height(shape, cores, rows)
     workers = min(cores, math.ceil(ny / height))
     sample = SAMPLE + OPTION_SAMPLE * _needs_more(steps) + TRIMMED_SAMPLE * waves
     band = (min(height + HALO, ny) * nx) * (nints * ngroups * sample + nints * 20)
+    band += (height + HALO) * nx * ngroups * NOISE_SAMPLE * interleaved
     stream = KEPT_PIXEL * ny * nx + workers * band
     flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
     return math.ceil((BASE + max(survey, stream + flags)) * MARGIN / 1e6)
@@ -68,4 +77,6 @@ def _needs_more(steps):
 def _keeps_flags(steps):
     """Tell whether the flags of all samples are kept while bands pass."""
     jump = steps.jump
-    return jump.expand_large_events or jump.find_showers or steps.ramp_fit.save_opt
+    corrects_frames = not (steps.picture_frame.skip and steps.clean_flicker_noise.skip)
+    events = jump.expand_large_events or jump.find_showers
+    return events or corrects_frames or steps.ramp_fit.save_opt

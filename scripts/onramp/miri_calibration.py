@@ -25,8 +25,8 @@ class MiriCalibration(Calibration):
 
     lit = (0, MIRI_SHAPE[0]), (LIGHT_BORDER, MIRI_SHAPE[1] - LIGHT_BORDER)
 
-    def __init__(self, exposure, references, parameters):
-        super().__init__(exposure, references, parameters)
+    def __init__(self, exposure, references, parameters, folder=None, threads=1):
+        super().__init__(exposure, references, parameters, folder, threads)
         self.emi = self._plan_emicorr()
         self.first = self._enough("firstframe", first_last_frame.FEWEST_FOR_FIRST)
         self.last = self._enough("lastframe", first_last_frame.FEWEST_FOR_LAST)

@@ -5,6 +5,7 @@ import numpy as np
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import translate
+from onramp.interleaving import COLUMNS, ScienceRows, is_interleaved
 from onramp.limits import LARGEST_FACTOR, MOST_FRAMES, detector_shape
 from onramp.reference_index import text, wrong_detector
 from onramp.reference_types import REFERENCE_TYPES, Reference, type_for
@@ -56,12 +57,16 @@ class OpenReference:
         self.reference = reference
         self._kind = type_for(reference.type, exposure.instrument)
         self._detector_shape = detector_shape(exposure.instrument)
+        self._interleaved = is_interleaved(exposure.readpatt) and self._kind.covers_interleaved
         self._file = FitsImages(reference.path, ReferenceFileError)
         try:
             self.header = self._file.primary
             self._check_identity(exposure)
             self._check_keywords()
-            self._images = self._check_images()
+            self._images = self._stored_images = self._check_images()
+            if self._interleaved:
+                self._separate(exposure)
+            self._check_tables()
             self._definition = self._read_definition()
             self._rows, self._columns = self._place(exposure)
         except BaseException:
@@ -126,6 +131,31 @@ class OpenReference:
         stored = np.bitwise_or.reduce(stored.reshape(-1, *stored.shape[-2:]), axis=0)
         return translate(stored, self._definition)
 
+    def read_interleaved(self, name, first=0, last=COLUMNS) -> np.ndarray:
+        """Return rows of an IRS2 image with the reference pixels, (rows, 2048) float32."""
+        with np.errstate(over="ignore"):
+            rows = self._stored_images[name].read(first, last)
+            return rows.astype(np.float32, copy=False)
+
+    def dq_interleaved(self, first=0, last=COLUMNS, rows=slice(None)) -> np.ndarray:
+        """Return some rows of an IRS2 data quality with the reference pixels, uint32."""
+        if not self.has("DQ"):
+            width = next(iter(self._stored_images.values())).shape[-1]
+            return np.zeros((last - first, width), np.uint32)[rows]
+        return translate(self._stored_images["DQ"].read(first, last)[rows], self._definition)
+
+    def table(self, name):
+        """Return a small table, or None if there is none."""
+        return self._file.table(name) if name in self._file else None
+
+    def rows_of_table(self, name, height):
+        """Yield the rows of a table, as stored; see `onramp.fitsrows.FitsImages.table_rows`."""
+        return self._file.table_rows(name, height)
+
+    def length_of_table(self, name) -> int:
+        """Return the number of rows of a table."""
+        return self._file.header(name)["NAXIS2"]
+
     def _stored(self, name, first, last, leading):
         height = self.shape(name)[-2]
         last = height if last is None else last
@@ -183,12 +213,34 @@ class OpenReference:
                 self._refuse(f"[{name}]", f"shape {image.shape}; expected {expected} dimensions")
             if name == "DQ" and image.dtype.kind not in "iu":
                 self._refuse("[DQ]", f"{image.dtype.name} values; expected integers")
-        main, *others = images.values()
+        main, *others = images.values() or (None,)
         for image in others:
             if image.shape[-2:] != main.shape[-2:]:
                 self._refuse(f"[{image.name}]", f"shape {image.shape} disagrees with {main.name}'s "
                              f"{main.shape}")  # fmt: skip
         return images
+
+    def _separate(self, exposure):
+        """Make the images those of the science pixels."""
+        for name, image in self._images.items():
+            if image.shape[-2] != COLUMNS:
+                self._refuse(
+                    f"[{name}]", f"shape {image.shape}; IRS2 exposures need {COLUMNS} rows"
+                )
+        self._images = {
+            name: ScienceRows(image, exposure.detector) for name, image in self._images.items()
+        }
+
+    def _check_tables(self):
+        for name, columns in self._kind.tables.items():
+            if name not in self._file:
+                self._refuse(f"[{name}]", "extension missing")
+            header = self._file.header(name)
+            found = {str(header.get(f"TTYPE{n}")).strip().lower()
+                     for n in range(1, header.get("TFIELDS", 0) + 1)}  # fmt: skip
+            missing = [column for column in columns if column not in found]
+            if missing:
+                self._refuse(f"[{name}]", f"no column {missing[0]}")
 
     def _read_definition(self):
         """Return the value and mnemonic of each bit that the file defines, or None."""
@@ -205,6 +257,8 @@ class OpenReference:
 
     def _place(self, exposure):
         """Return the rows and columns that the exposure's subarray covers."""
+        if not self._images:
+            return slice(None), slice(None)
         main = next(iter(self._images.values()))
         if self.reference.type == "ipc" and len(main.shape) == 2:
             if not all(n % 2 for n in main.shape):

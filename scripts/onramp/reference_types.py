@@ -32,15 +32,24 @@ class ReferenceType(NamedTuple):
     """Instruments that have it; all if none is named."""
     image: bool = True
     """Whether it is an image of the detector."""
+    tables: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """Columns by table that must be there."""
+    interleaved: bool = False
+    """Whether only IRS2 exposures need it."""
+    covers_interleaved: bool = False
+    """Whether it covers the reference pixels of IRS2 frames too."""
 
 
 NEAR_INFRARED = "NIRCAM", "NIRISS", "NIRSPEC", "FGS"
+IRS2_WEIGHTS = tuple(f"{name}_{n}" for name in ("alpha", "beta") for n in range(4))
 
 REFERENCE_TYPES = MappingProxyType(
     {
         kind.type: kind
         for kind in (
-            ReferenceType("mask", ("dq_init",), "R_MASK", {"DQ": (2,)}),
+            ReferenceType(
+                "mask", ("dq_init",), "R_MASK", {"DQ": (2,)}, covers_interleaved=True
+            ),
             ReferenceType(
                 "emicorr", ("emicorr",), "R_MIREMI", {}, parameter="uses_reference",
                 instruments=("MIRI",), image=False,
@@ -49,7 +58,11 @@ REFERENCE_TYPES = MappingProxyType(
             ReferenceType("ipc", ("ipc",), "R_IPC", {"SCI": (2, 4)}, optional=True),
             ReferenceType(
                 "superbias", ("saturation", "superbias"), "R_SUPERB", {"SCI": (2,)}, {"DQ": (2,)},
-                instruments=NEAR_INFRARED,
+                instruments=NEAR_INFRARED, covers_interleaved=True,
+            ),
+            ReferenceType(
+                "refpix", ("refpix",), "R_REFPIX", {}, indispensable=("refpix",),
+                tables={"IRS2": IRS2_WEIGHTS}, interleaved=True, instruments=("NIRSPEC",),
             ),
             ReferenceType(
                 "reset", ("reset",), "R_RESET", {"SCI": (4,)}, {"DQ": (2,)},

@@ -4,6 +4,7 @@ import difflib
 from pathlib import Path
 
 from onramp.errors import ParameterError, ReferenceFileError
+from onramp.interleaving import is_interleaved
 from onramp.parameters import Detector1Parameters, nearest
 from onramp.reference_digest import digest
 from onramp.reference_file import OpenReference, open_reference
@@ -25,10 +26,12 @@ __all__ = [
 ]
 
 
-def needed_types(parameters: Detector1Parameters) -> dict[str, tuple[str, ...]]:
-    """Return the steps that are on and need a reference, by type of reference."""
+def needed_types(parameters: Detector1Parameters, readpatt="") -> dict[str, tuple[str, ...]]:
+    """Return the steps that are on and need a reference, by type, for a readout pattern."""
     found = {}
     for kind in REFERENCE_TYPES.values():
+        if kind.interleaved and not is_interleaved(readpatt):
+            continue
         users = [(step, getattr(parameters, step)) for step in kind.steps]
         steps = tuple(
             step
@@ -71,7 +74,7 @@ def select(exposure, types, folder, overrides=None) -> dict[str, Reference | Non
     """
     overrides = check_overrides(overrides or {})
     if isinstance(types, Detector1Parameters):
-        needed = needed_types(types)
+        needed = needed_types(types, exposure.readpatt)
     else:
         needed = {kind: REFERENCE_TYPES[kind].steps for kind in types}
     if folder is not None and not isinstance(folder, ReferenceFolder):

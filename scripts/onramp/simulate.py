@@ -7,6 +7,7 @@ import numpy as np
 
 from onramp.errors import ParameterError
 from onramp.simulation import detector as detectors
+from onramp.simulation import interleaved
 from onramp.simulation.modes import (
     MODES,
     NIRCAM_FULL,
@@ -79,6 +80,8 @@ def simulate(mode, output, seed, **changes):
     hits = cosmic_rays(rng, mode)
     hits = hits[~detector.border[hits["y"], hits["x"]]]
     sci, zero = ramps(rng, mode, detector, rate, hits)
+    if mode.interleaved:
+        sci = interleaved.frames(rng, mode, sci)
     uncal = write_uncal(mode, seed, sci, zero, output / "uncal")
     name = exposure_name(mode, seed)
     truth = write_truth(mode, name, rate, detector, hits, output / "truth")

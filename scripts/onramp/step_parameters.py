@@ -97,9 +97,15 @@ class Refpix(Step):
     halfwidth: Count = Field(
         30, ge=0, description="`sirs`: rows on either side that a kernel takes [pixel]."
     )
-    ovr_corr_mitigation_ftr: Number = Field(3.0, description="IRS2 only; no effect yet.")
-    preserve_irs2_refpix: bool = Field(False, description="IRS2 only; no effect yet.")
-    irs2_mean_subtraction: bool = Field(False, description="IRS2 only; no effect yet.")
+    ovr_corr_mitigation_ftr: Number = Field(
+        3.0, gt=0, description="IRS2: threshold for restless reference pixels [sigma]."
+    )
+    preserve_irs2_refpix: bool = Field(
+        False, description="IRS2: keep the reference pixels in the frames; later steps must be off."
+    )
+    irs2_mean_subtraction: bool = Field(
+        False, description="IRS2: subtract means of the rows at both ends from each output first."
+    )
 
     @property
     def uses_kernels(self) -> bool:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp import bands, extended_events
+from onramp import bands, extended_events, irs2_products
 from onramp.calibration import calibration_of
 from onramp.early_steps import EARLY_STEPS, output_of
 from onramp.errors import InputError
@@ -83,7 +83,7 @@ class Stream:
     rows : int, optional
         Height of the bands.
     scratch : str or Path, optional
-        Where samples of whole frames may be kept on disk.
+        For what is kept on disk while the exposure passes.
 
     Attributes
     ----------
@@ -96,6 +96,7 @@ class Stream:
     def __init__(self, exposure, references, parameters, threads, rows=None, scratch=None):
         self.exposure = exposure
         self.references = references
+        irs2_products.check_parameters(exposure, parameters)
         self.parameters = parameters
         self.threads = threads
         self.scratch = scratch
@@ -103,7 +104,9 @@ class Stream:
         self._turns = {step: threading.Semaphore(count) for step, count in threads.items()}
         self.recorders = {}
         self.stopwatch = bands.Stopwatch()
-        self.calibration = calibration_of(exposure, references, parameters)
+        self.calibration = calibration_of(
+            exposure, references, parameters, scratch, max(threads.values())
+        )
         self.states = self.calibration.states
         runs = self.calibration.runs
         self.jumps = exposure.shape[1] > 2 and runs("jump", "gain", "readnoise")
@@ -215,6 +218,11 @@ class Stream:
             return self.searched + self._pass(self._run_band, self.calibration.halo)
         return self._pass(self._run_band, self.halo)
 
+    def close(self):
+        """Give up what is kept on disk."""
+        self.frames.close()
+        self.calibration.close()
+
     def each_band(self, work, parts):
         """Yield what `work` returns of each of some bands, in order."""
         return bands.in_threads(work, parts, max(self.threads.values()))
@@ -257,8 +265,8 @@ class Stream:
     def _run_band(self, band):
         for step in EARLY_STEPS:
             if step in self.recorders:
-                record = self.recorders[step]
-                record(band.first, *output_of(step, self.calibration, band.first, band.last))
+                rows = output_of(step, self.calibration, band.first, band.last)
+                self._deliver(step, band.first, *rows)
         if self.frames.holds_samples and self.recorders.keys() <= AFTER_WHOLE_FRAMES:
             ramps = self._kept_ramps(band)
         else:
@@ -315,9 +323,17 @@ class Stream:
     def _record(self, step, band, ramps):
         if step in self.recorders:
             rows = band.inner
-            self.recorders[step](
-                band.first, ramps.data[:, :, rows], ramps.groupdq[:, :, rows], ramps.pixeldq[rows]
-            )
+            self._deliver(
+                step, band.first,
+                ramps.data[:, :, rows], ramps.groupdq[:, :, rows], ramps.pixeldq[rows],
+            )  # fmt: skip
+
+    def _deliver(self, step, first, *ramps):
+        """Hand a band's data, groupdq and pixeldq to a step's recorder."""
+        interleaved = self.exposure.interleaved
+        if interleaved and irs2_products.keeps_reference_pixels(step, self.parameters):
+            first, ramps = irs2_products.whole_frames(step, self.calibration, first, ramps)
+        self.recorders[step](first, *ramps)
 
     def _search(self, band, ramps):
         data, groupdq, pixeldq, gain, readnoise = ramps

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import edits
+from comparison import ROUNDING
 
 NOTHING = MappingProxyType({})
 
@@ -27,3 +28,5 @@ class Case(NamedTuple):
     """What onramp says where it makes no product."""
     pipeline: str = "detector1"
     """Or "dark"."""
+    rounding: float = ROUNDING
+    """Zero but for rounding, of the median magnitude in an extension."""

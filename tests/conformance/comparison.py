@@ -31,7 +31,7 @@ class Agreement(NamedTuple):
     """Empty if the extension conforms."""
 
 
-def compare_data(product, ours, theirs):
+def compare_data(product, ours, theirs, rounding=ROUNDING):
     """
     Compare all extensions of two products but the ASDF one.
 
@@ -40,6 +40,8 @@ def compare_data(product, ours, theirs):
     product : str
         Such as "rate".
     ours, theirs : Path
+    rounding : float
+        Differences of so much of the median magnitude in an extension do not count.
 
     Returns
     -------
@@ -47,13 +49,13 @@ def compare_data(product, ours, theirs):
     """
     with fits.open(ours, memmap=False) as a, fits.open(theirs, memmap=False) as b:
         return [
-            _compare(product, hdu, a)
+            _compare(product, hdu, a, rounding)
             for hdu in b
             if hdu.name != "ASDF" and not isinstance(hdu, fits.PrimaryHDU)
         ]
 
 
-def _compare(product, hdu, hdus):
+def _compare(product, hdu, hdus, rounding):
     name = hdu.name
     if name not in hdus:
         return Agreement(product, name, np.inf, 0.0, 0, "missing")
@@ -71,7 +73,7 @@ def _compare(product, hdu, hdus):
         problem = f"flags {_places(x != y)} are {x[x != y][:3]} not {y[x != y][:3]}"
         problem = problem if unequal else ""
         return Agreement(product, name, 0.0, 1 - unequal / x.size, unequal, problem)
-    return _compare_values(product, name, x.astype(np.float64), y.astype(np.float64))
+    return _compare_values(product, name, x.astype(np.float64), y.astype(np.float64), rounding)
 
 
 def _compare_tables(product, name, x, y):
@@ -85,18 +87,18 @@ def _compare_tables(product, name, x, y):
     return Agreement(product, name, 0.0, 1 - unequal / cells, unequal, problem)
 
 
-def _compare_values(product, name, x, y):
+def _compare_values(product, name, x, y, rounding):
     if not np.array_equal(np.isnan(x), np.isnan(y)):
         problem = f"NaN {_places(np.isnan(x) != np.isnan(y))}"
         return Agreement(product, name, np.inf, 0.0, 0, problem)
-    worst, fraction, where = relative_difference(x, y)
+    worst, fraction, where = relative_difference(x, y, rounding)
     problem = ""
     if fraction < FRACTION or worst > RELATIVE_WORST:
         problem = f"{where}: {x[where]} is not {y[where]}"
     return Agreement(product, name, worst, fraction, 0, problem)
 
 
-def relative_difference(x, y):
+def relative_difference(x, y, rounding=ROUNDING):
     """
     Compare values whose NaN are at the same places.
 
@@ -104,6 +106,8 @@ def relative_difference(x, y):
     ----------
     x, y : float64 arrays of one shape
         `y` is the reference.
+    rounding : float
+        As in `compare_data`.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def relative_difference(x, y):
         difference = np.where(x == y, 0.0, np.abs(x - y))
     magnitude = np.abs(y)
     known = magnitude[np.isfinite(y) & (y != 0)]
-    floor = ROUNDING * np.median(known) if known.size else 0.0
+    floor = rounding * np.median(known) if known.size else 0.0
     relative = np.zeros(y.shape)
     counted = difference > floor
     relative[counted] = difference[counted] / np.maximum(magnitude[counted], 1e-300)

@@ -38,7 +38,7 @@ def test_products_are_those_of_the_reference(case, runs):
 def test_data_agree(case, runs, record_property):
     problems = []
     for product, (ours, theirs) in pairs(runs[case.name]).items():
-        for agreement in compare_data(product, ours, theirs):
+        for agreement in compare_data(product, ours, theirs, case.rounding):
             record_property("agreement", (case.name, *agreement))
             if agreement.problem:
                 problems.append(f"{agreement.product}[{agreement.extension}]: {agreement.problem}")

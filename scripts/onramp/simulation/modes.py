@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import dataclass, fields, replace
 
+from onramp import interleaving
 from onramp.errors import ParameterError
 from onramp.simulation.miri_modes import miri_modes
 
@@ -89,6 +90,11 @@ class Mode:
         return self.frames * self.tframe
 
     @property
+    def interleaved(self):
+        """Whether frames hold interleaved reference pixels (IRS2)."""
+        return interleaving.is_interleaved(self.readpatt)
+
+    @property
     def fast_is_x(self):
         """Whether pixels are read along the rows of the science image."""
         return abs(self.fastaxis) == 1
@@ -127,6 +133,10 @@ def change(mode, **changes):
         raise ParameterError(f"simulate: mode {mode.name}: counts, sizes and starts must be >= 1")
     if mode.xstart + mode.nx > columns + 1 or mode.ystart + mode.ny > rows + 1:
         raise ParameterError(f"simulate: mode {mode.name}: the subarray leaves the detector")
+    if mode.interleaved and (mode.subarray != "FULL" or mode.zero_frame):
+        raise ParameterError(
+            f"simulate: mode {mode.name}: IRS2 has full frames only, and no zero frames"
+        )
     return mode
 
 
@@ -234,6 +244,38 @@ NIRSPEC_BOTS = Mode(
     tso=True,
     sky_e_per_s=0.0,
 )
+NIRSPEC_IRS2 = Mode(
+    name="nirspec_irs2",
+    instrument="NIRSPEC",
+    detector="NRS1",
+    exp_type="NRS_FIXEDSLIT",
+    readpatt="NRSIRS2",
+    subarray="FULL",
+    tframe=14.58889,
+    observation=7,
+    keywords=(
+        ("FILTER", "F290LP"),
+        ("GRATING", "G395H"),
+        ("FXD_SLIT", "S200A1"),
+        ("NRS_NORM", interleaving.NORMAL),
+        ("NRS_REF", interleaving.REFERENCE),
+    ),
+    nframes=5,
+    noutputs=interleaving.OUTPUTS,
+    fastaxis=2,
+    slowaxis=1,
+    sky_e_per_s=0.1,
+)
+NIRSPEC_IRS2_RAPID = replace(
+    NIRSPEC_IRS2,
+    name="nirspec_irs2_rapid",
+    detector="NRS2",
+    readpatt="NRSIRS2RAPID",
+    observation=8,
+    nframes=1,
+    fastaxis=-2,
+    slowaxis=-1,
+)
 FGS_FULL = Mode(
     name="fgs_full",
     instrument="FGS",
@@ -252,7 +294,8 @@ FGS_FULL = Mode(
 MODES = {
     mode.name: mode
     for mode in (
-        NIRCAM_FULL, NIRCAM_BRIGHT, NIRCAM_SUB, NIRISS_SOSS, NIRSPEC_BOTS, FGS_FULL,
+        *(NIRCAM_FULL, NIRCAM_BRIGHT, NIRCAM_SUB, NIRISS_SOSS, NIRSPEC_BOTS, FGS_FULL),
+        *(NIRSPEC_IRS2, NIRSPEC_IRS2_RAPID),
         *miri_modes(Mode),
     )
-}  # fmt: skip
+}

@@ -126,7 +126,7 @@ def _drifts(rng, mode):
     Draw the electronics' offsets, which the reference pixels share.
 
     Each amplifier has a random walk from group to group, its own for odd and even columns, and 1/f
-    noise that is constant along a row of the detector (along the fast axis).
+    noise that is constant along a row of the detector (along the fast axis); IRS2 has its own.
 
     Returns
     -------
@@ -136,10 +136,11 @@ def _drifts(rng, mode):
     nfast, nslow = (mode.nx, mode.ny) if mode.fast_is_x else (mode.ny, mode.nx)
     start = mode.xstart if mode.fast_is_x else mode.ystart
     fast = np.arange(nfast) + start - 1
-    amplifier = fast // (FULL // 4) if mode.noutputs == 4 else np.zeros(nfast, int)
+    amplifier = fast // (FULL // 4) if mode.noutputs >= 4 else np.zeros(nfast, int)
     walk = rng.normal(0, 1.5, (mode.nints, mode.ngroups, 4, 2)).cumsum(axis=1)
     walk += rng.normal(0, 8, (mode.nints, 1, 4, 2))
-    amplitude = mode.one_over_f_dn / np.sqrt(mode.nframes)
+    strength = 0.0 if mode.interleaved else mode.one_over_f_dn
+    amplitude = strength / np.sqrt(mode.nframes)
     used = np.unique(amplifier)
     slow = amplitude * _one_over_f(rng, (mode.nints, mode.ngroups, len(used)), nslow)
     index = np.searchsorted(used, amplifier)

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from onramp.simulation import detector as detectors
+from onramp.simulation import interleaved
 from onramp.simulation.detector import INVERSE_DEGREE, LINEARITY, LINEARITY_SCALE_DN
 from onramp.simulation.headers import dq_definitions, instrument_cards, subarray_cards
 from onramp.simulation.miri_references import reset_image, rscd_table, save_waves
@@ -30,7 +31,7 @@ FLAGS = {
 }
 """Names of each type's flags in the order of their bits, which are not the standard ones."""
 
-OF_PATTERN = "superbias", "reset", "dark", "readnoise"
+OF_PATTERN = "superbias", "reset", "dark", "readnoise", "refpix"
 
 MODELS = {
     "mask": "MaskModel",
@@ -42,7 +43,11 @@ MODELS = {
     "dark": "DarkModel",
     "gain": "GainModel",
     "readnoise": "ReadnoiseModel",
+    "refpix": "IRS2Model",
 }
+
+INTERLEAVED = "mask", "superbias"
+"""Types that cover the reference pixels of IRS2 frames too."""
 
 
 def write_references(mode, detector, region, folder):
@@ -71,11 +76,15 @@ def write_references(mode, detector, region, folder):
     for kind, extensions in _CONTENTS.items():
         if kind in ("reset", "rscd", "superbias") and (kind != "superbias") != mode.miri:
             continue
+        if kind == "refpix" and not mode.interleaved:
+            continue
         own = region if kind not in ("dark", "reset") else detectors.region_of(mode)
         maps = detectors.cut(detector, region, own)
         rng = detectors.generator(mode, own, kind)
         primary = fits.PrimaryHDU(header=_header(mode, kind, own))
         hdus = extensions(mode, maps, rng, primary.header)
+        if mode.interleaved and kind in INTERLEAVED:
+            hdus = interleaved.complete(kind, hdus, mode)
         if kind in FLAGS:
             hdus.append(dq_definitions(FLAGS[kind]))
         paths[kind] = _save(fits.HDUList([primary, *hdus]), folder)
@@ -92,15 +101,21 @@ def _save(hdus, folder):
     return path
 
 
+def _readpatt(mode, kind):
+    """Return the readout pattern that a reference of a type is for, or None for any."""
+    own = kind in OF_PATTERN or (mode.interleaved and kind in INTERLEAVED)
+    return mode.readpatt if own else None
+
+
 def _name(mode, kind, region, ending="fits"):
-    readpatt = mode.readpatt if kind in OF_PATTERN else None
+    readpatt = _readpatt(mode, kind)
     identity = f"{mode.detector} {region} {readpatt} {mode.exp_type if kind == 'mask' else ''}"
     number = zlib.crc32(identity.encode()) % 10000
     return f"jwst_{mode.instrument.lower()}_{kind}_{number:04d}.{ending}"
 
 
 def _header(mode, kind, region):
-    readpatt = mode.readpatt if kind in OF_PATTERN else None
+    readpatt = _readpatt(mode, kind)
     cards = [
         ("FILENAME", _name(mode, kind, region), "Name of the file"),
         ("DATAMODL", MODELS[kind], "Type of data model"),
@@ -154,14 +169,15 @@ def _some(rng, maps, divisor=20000):
 
 
 def _mask(mode, maps, rng, header):
-    bad_reference = _some(rng, maps, 2000) & maps.border
+    unusable = _some(rng, maps, 2000) & maps.border
+    bad_reference = unusable & (not mode.interleaved)
     other = _some(rng, maps) & ~maps.border
     dq = _flags(
         mode,
         rng,
         "mask",
         maps.gain.shape,
-        DO_NOT_USE=maps.dead | bad_reference | other,
+        DO_NOT_USE=maps.dead | unusable | other,
         DEAD=maps.dead,
         HOT=maps.hot & (maps.dark > 5),
         WARM=maps.hot & (maps.dark <= 5),
@@ -282,6 +298,10 @@ def _readnoise(mode, maps, rng, header):
     return [_image(noise)]
 
 
+def _refpix(mode, maps, rng, header):
+    return interleaved.correction_tables(rng)
+
+
 _CONTENTS = {
     "mask": _mask,
     "saturation": _saturation,
@@ -292,4 +312,5 @@ _CONTENTS = {
     "dark": _dark,
     "gain": _gain,
     "readnoise": _readnoise,
+    "refpix": _refpix,
 }

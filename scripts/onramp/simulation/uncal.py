@@ -53,7 +53,7 @@ def write_uncal(mode, seed, sci, zero, folder):
     seed : int
         Exposure number; it also sets the time of observation.
     sci : (nints, ngroups, ny, nx) uint16
-        Groups [DN].
+        Groups [DN]; ny is 3200 where they are interleaved.
     zero : (nints, ny, nx) uint16, or None
         First frames [DN].
     folder : pathlib.Path

@@ -87,12 +87,12 @@ def flag_zeroframe(zeroframe, threshold, n_pix_grow_sat):
     for frame in zeroframe:
         saturated = (frame >= threshold).astype(np.uint8)
         floored = frame <= 0
-        _grow(saturated, n_pix_grow_sat)
+        grow(saturated, n_pix_grow_sat)
         frame[(saturated != 0) | floored] = 0.0
 
 
 @kernel
-def _grow(mask, reach):
+def grow(mask, reach):
     """Grow the non-zero pixels of `mask` (ny, nx) uint8 by `reach` pixels in all directions."""
     ny, nx = mask.shape
     if reach == 0 or not mask.any():
@@ -110,7 +110,7 @@ def _grow(mask, reach):
 
 
 @inner_kernel
-def _flag_groups(data, groupdq, threshold, reach):
+def flag_groups(data, groupdq, threshold, reach):
     """Flag from the first saturated group on, and the floor; (ngroups, ny, nx)."""
     ngroups, ny, nx = data.shape
     seen = np.zeros((ny, nx), np.uint8)
@@ -138,7 +138,7 @@ def _flag_groups(data, groupdq, threshold, reach):
             for y in range(ny):
                 for x in range(nx):
                     grown[y, x] = seen[y, x]
-            _grow(grown, reach)
+            grow(grown, reach)
         for y in range(ny if any_seen else 0):
             flags, mask = groupdq[g, y], grown[y]
             for x in range(nx):
@@ -161,7 +161,7 @@ def _flag_partial(data, groupdq, threshold, unchecked, reach, nframes):
                     and np.float64(data[g, y, x]) >= np.float64(threshold[y, x]) * dilution
                 ):
                     partial[y, x] = 1
-        _grow(partial, reach)
+        grow(partial, reach)
         for y in range(ny):
             for x in range(nx):
                 groupdq[g, y, x] |= partial[y, x] * np.uint8(DO_NOT_USE)
@@ -188,7 +188,7 @@ def _flag_second(data, groupdq, threshold, bias, nframes):
 @kernel
 def _flag_band(data, groupdq, threshold, unchecked, bias, reach, nframes):
     for i in range(data.shape[0]):
-        _flag_groups(data[i], groupdq[i], threshold, reach)
+        flag_groups(data[i], groupdq[i], threshold, reach)
         if nframes > 1:
             _flag_partial(data[i], groupdq[i], threshold, unchecked, reach, nframes)
         if nframes > 0 and data.shape[1] > 2:
