@@ -33,6 +33,10 @@ scalar_kernel = functools.partial(inner_kernel, _nrt=False)
 which in loops over samples costs more than the work itself."""
 
 
+ZERO, ONE, NO = np.int64(0), np.int64(1), np.bool_(False)
+"""What kernels hand to others in place of literals, for which numba would compile these again."""
+
+
 @functools.cache
 def sorting_network(size: int, ranks: tuple[int, ...] | None = None) -> np.ndarray:
     """

@@ -58,7 +58,7 @@ ROUNDING_OF_THE_BIAS = 1e-3
 def _irs2(name, steps=None, edit=edits.unchanged, *, mode="nirspec_irs2_rapid", crash="",
           refusal="", rounding=ROUNDING, **changes):  # fmt: skip
     changes = {"ngroups": 2, **changes}
-    return Case(name, mode, changes, steps or {}, edit, crash, refusal, rounding)
+    return Case(name, mode, changes, steps or {}, edit, crash, refusal, rounding=rounding)
 
 
 IRS2_CASES = [

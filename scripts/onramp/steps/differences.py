@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import inner_kernel, median_in_place
+from onramp.kernels import ZERO, inner_kernel, median_in_place
 
 BAD = DO_NOT_USE | SATURATED
 BLOCK_VALUES = 20_000  # differences that stay in the innermost cache
@@ -34,7 +34,7 @@ def gather(data, groupdq, gain, y, x, diffs):
 @inner_kernel
 def signed_median(diffs, values):
     """Return the median of the finite differences; `values` is scratch of the same length."""
-    count = 0
+    count = ZERO
     for n in range(diffs.size):
         if not np.isnan(diffs[n]):
             values[count] = diffs[n]

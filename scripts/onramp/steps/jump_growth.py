@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import inner_kernel, kernel, sort_all_columns
+from onramp.kernels import NO, ZERO, inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import (
     BAD,
     block_width,
@@ -86,10 +86,10 @@ def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
         for first in range(0, count, width):
             some = columns[first : min(first + width, count)]
             _load_some(data, groupdq, gain, y, some, diffs)
-            sortable(diffs, False, block, usable)
+            sortable(diffs, NO, block, usable)
             sort_all_columns(block)
             for k in range(some.size):
-                median[k] = middle_of_column(block, k, 0, usable[k])
+                median[k] = middle_of_column(block, k, ZERO, usable[k])
                 sigma[k] = expected_noise(median[k], variance[y, some[k]], nframes)
             for n in range(ndiffs):
                 flags = groupdq[n // steps, n % steps + 1, y]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import CHARGELOSS, DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import inner_kernel, scalar_kernel
+from onramp.kernels import ZERO, inner_kernel, scalar_kernel
 from onramp.steps.ramp_pixel import ALONE, BROKEN
 from onramp.steps.ramp_segments import SNR_CLASSES
 from onramp.steps.ramp_sums import LARGE_VARIANCE
@@ -71,7 +71,7 @@ def fit_gathered(band, i, y, left, model, totals, room, rateints):
     """
     timing, weights, rules = model
     kinds = totals.kind[i]
-    count = 0
+    count = ZERO
     for x in range(min(kinds.size, band.data.shape[3] - left)):
         room.columns[count] = x
         count += kinds[x] == BROKEN

@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, JUMP_DET, PERSISTENCE
-from onramp.kernels import median_in_place, scalar_kernel
+from onramp.kernels import ONE, ZERO, median_in_place, scalar_kernel
 from onramp.steps.ramp_sums import segment_variances
 
 SNR_CLASSES = (5.0, 10.0, 20.0, 50.0, 100.0)
@@ -38,7 +38,7 @@ def ramp_median(ramp, flags, zeroth, timing, values):
 
 @scalar_kernel
 def _median_difference(ramp, flags, values):
-    count = 0
+    count = ZERO
     for g in range(ramp.size - 1):
         usable = not ((flags[g] | flags[g + 1]) & DO_NOT_USE or flags[g + 1] & JUMP_DET)
         difference = ramp[g + 1] - ramp[g]
@@ -134,8 +134,8 @@ def fit_segments(ramp, bounds, nsegments, zeroth, pixel, timing, weights):
     for n in range(nsegments):
         start, end = bounds[n, 0], bounds[n, 1]
         if end - start == 1:
-            time = segment_time(1, zeroth, timing)
-            var_p, var_r = segment_variances(rate, dark_current, gain, readnoise, 1, time)
+            time = segment_time(ONE, zeroth, timing)
+            var_p, var_r = segment_variances(rate, dark_current, gain, readnoise, ONE, time)
             slope_sum += ramp[start] / time / var_r
             weight_r += 1.0 / var_r
             weight_e += 1.0 / (var_p + var_r)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from onramp.kernels import kernel, middle_in_place, pairwise_sum
+from onramp.kernels import ZERO, kernel, middle_in_place, pairwise_sum
 
 
 @kernel
@@ -62,7 +62,7 @@ def running_median(values, good, length):
     window = np.empty(length * ncolumns, values.dtype)
     result = np.empty(nrows)
     for row in range(nrows):
-        count = 0
+        count = ZERO
         for other in range(row - half, row + half + 1):
             r = -other if other < 0 else other
             r = 2 * (nrows - 1) - r if r >= nrows else r

@@ -8,7 +8,7 @@ column, so that the iteration narrows a window and never looks at the values ins
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import inner_kernel, kernel, sort_all_columns
+from onramp.kernels import ZERO, inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import (
     block_width,
     expected_noise,
@@ -66,7 +66,7 @@ def _deviation(value, median):
 @inner_kernel
 def _iterate(block, x, usable, variance, nframes, thresholds):
     """Return the window of a column's sorted sizes that the iteration leaves."""
-    first = 0
+    first = ZERO
     last = usable
     while last - first >= 2:
         median = _median_without_largest(block, x, first, last)
@@ -86,9 +86,9 @@ def _iterate(block, x, usable, variance, nframes, thresholds):
 @inner_kernel
 def _single_pass(block, x, usable, variance, nframes, rejection):
     """Return the window of a column's sorted differences that are close to their median."""
-    median = middle_of_column(block, x, 0, usable)
+    median = middle_of_column(block, x, ZERO, usable)
     sigma = expected_noise(median, variance, nframes)
-    first = 0
+    first = ZERO
     last = usable
     while first < last and np.abs(block[first, x] - median) / sigma > rejection:
         first += 1
