@@ -242,8 +242,7 @@ def _store(band, place, count, rules, totals, room, rateints):
         rateints.err[i, y, x] = err[n] if fitted else 0.0
         rateints.var_poisson[i, y, x] = poisson[n] if fitted else 0.0
         rateints.var_rnoise[i, y, x] = rnoise[n] if fitted else 0.0
-        totals.lost[0, k] += (state & DO_NOT_USE) != 0
-        totals.lost[1, k] += (state & SATURATED) != 0
+        totals.lost[k] += (state & DO_NOT_USE) != 0
         totals.saturated[k] |= (seen & SATURATED) != 0
         rateints.dq[i, y, x] = np.uint32(state | (seen & SATURATED))
     return charged

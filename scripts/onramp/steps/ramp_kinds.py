@@ -43,7 +43,7 @@ def room_for_totals(nints, width):
         np.empty((nints, width), np.uint8),
         np.empty((3, width)),
         np.empty(width, np.uint32),
-        np.empty((2, width), np.int64),
+        np.empty(width, np.int64),
         np.empty(width, np.uint8),
         np.empty((6, width)),
         np.empty(width, np.uint8),

@@ -73,7 +73,7 @@ class Totals(NamedTuple):
     dq: np.ndarray
     """(n,) uint32, flags of the pixel and of any ramp."""
     lost: np.ndarray
-    """(2, n) int64, number of ramps that are DO_NOT_USE, and SATURATED all along."""
+    """(n,) int64, number of ramps that are DO_NOT_USE."""
     saturated: np.ndarray
     """(n,) uint8, 1 where any group is saturated."""
     pixels: np.ndarray
@@ -206,8 +206,7 @@ def _fit_ramp(band, place, counts, model, ramp, totals, rateints):
     if state & INVALID:
         fitted = np.nan, 0.0, 0.0, 0.0
     store(rateints, i, y, x, fitted)
-    totals.lost[0, k] += (state & DO_NOT_USE) != 0
-    totals.lost[1, k] += (state & SATURATED) != 0
+    totals.lost[k] += (state & DO_NOT_USE) != 0
     if saturated > 0:
         state |= SATURATED
         totals.saturated[k] = 1

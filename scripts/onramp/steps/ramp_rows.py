@@ -126,8 +126,7 @@ def _store_mean(y, left, right, keep, totals, rate):
         var_r = var_r if rnoises[x] > 0.0 else rnoises[x]
         var_r = 0.0 if var_r >= limit else var_r
         quality = totals.dq[x]
-        quality |= np.uint32(DO_NOT_USE * (totals.lost[0, x] == nints))
-        quality |= np.uint32(SATURATED * (totals.lost[1, x] == nints))
+        quality |= np.uint32(DO_NOT_USE * (totals.lost[x] == nints))
         invalid = (quality & INVALID) != 0
         sci[x] = np.float32(np.nan) if invalid else np.float32(slopes[x] * var_r)
         err[x] = np.float32(0.0) if invalid else np.float32(np.sqrt(var_p + var_r))
