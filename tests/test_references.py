@@ -121,9 +121,13 @@ def chosen(folder, kind="gain", exposure=None, overrides=None):
     return reference and reference.name
 
 
-def test_needed_types_follow_the_steps(parameters):
-    only_miri = [kind for kind in REFERENCE_TYPES if not belongs_to(kind, "NIRCAM")]
-    assert set(needed_types(parameters)) == {*DEFAULT_TYPES, *only_miri} - {"emicorr", "refpix"}
+def test_needed_types_follow_steps_instrument_and_readout(parameters):
+    nircam, miri = an_exposure(), an_exposure(instrument="MIRI", readpatt="FASTR1")
+    irs2 = an_exposure(instrument="NIRSPEC", readpatt="NRSIRS2")
+    assert list(needed_types(parameters, nircam)) == [k for k in DEFAULT_TYPES if k != "refpix"]
+    assert {*needed_types(parameters, irs2)} - {*needed_types(parameters, nircam)} == {"refpix"}
+    assert "superbias" not in needed_types(parameters, miri)
+    assert {*needed_types(parameters, miri)} - {*DEFAULT_TYPES} == {"reset", "rscd"}
     on = parse_steps(
         {
             "emicorr": {"skip": False},
@@ -133,12 +137,12 @@ def test_needed_types_follow_the_steps(parameters):
         },
         "test",
     )
-    assert list(needed_types(on, "NRSIRS2")) == list(REFERENCE_TYPES)
-    assert "refpix" not in needed_types(on)
-    assert "flat" not in needed_types(parse_steps({"clean_flicker_noise": {"skip": False}}, "test"))
-    assert needed_types(parameters)["superbias"] == ("saturation", "superbias")
+    assert {*needed_types(on, irs2), *needed_types(on, miri)} == {*REFERENCE_TYPES}
+    unflattened = parse_steps({"clean_flicker_noise": {"skip": False}}, "test")
+    assert "flat" not in needed_types(unflattened, nircam)
+    assert needed_types(parameters, nircam)["superbias"] == ("saturation", "superbias")
     off = parse_steps({s: {"skip": True} for s in ("jump", "ramp_fit", "superbias", "ipc")}, "test")
-    needed = needed_types(off)
+    needed = needed_types(off, nircam)
     assert needed["gain"] == ("gain_scale",)
     assert needed["superbias"] == ("saturation",)
     assert not {"readnoise", "ipc"} & set(needed)

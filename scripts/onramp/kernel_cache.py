@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.runtime import rtsys
 
 from onramp.errors import KernelCacheError
 
@@ -59,6 +60,16 @@ class CheckedCache(FunctionCache):
         self._cache_file = CheckedCacheFile(
             self._cache_path, self._impl.filename_base, plain._source_stamp
         )
+
+    def load_overload(self, sig, target_context):
+        """
+        Return a kernel from the cache, or None.
+
+        Numba would first bring along all that it can compile, of which compiled code needs nothing.
+        """
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def save_overload(self, sig, data):
         """Keep compiled code; where that fails (a full disk) the kernel runs all the same."""

@@ -72,7 +72,7 @@ class FolderChooser:
         """
         files = self._parameter_files(facts, known)
         parameters, origins = self._applied(files, given)
-        needed = references.needed_types(parameters, facts.readpatt)
+        needed = references.needed_types(parameters, facts)
         paths, entries = {}, {}
         for kind, path, source in self._paths(facts, needed):
             paths[kind] = path

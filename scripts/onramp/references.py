@@ -26,11 +26,21 @@ __all__ = [
 ]
 
 
-def needed_types(parameters: Detector1Parameters, readpatt="") -> dict[str, tuple[str, ...]]:
-    """Return the steps that are on and need a reference, by type, for a readout pattern."""
+def needed_types(parameters: Detector1Parameters, exposure) -> dict[str, tuple[str, ...]]:
+    """
+    Return the steps that are on and need a reference, by type.
+
+    Parameters
+    ----------
+    parameters : Detector1Parameters
+    exposure : Exposure or ExposureFacts
+        Of which instrument and readout pattern count.
+    """
     found = {}
     for kind in REFERENCE_TYPES.values():
-        if kind.interleaved and not is_interleaved(readpatt):
+        if not belongs_to(kind.type, exposure.instrument):
+            continue
+        if kind.interleaved and not is_interleaved(exposure.readpatt):
             continue
         users = [(step, getattr(parameters, step)) for step in kind.steps]
         steps = tuple(
@@ -74,15 +84,14 @@ def select(exposure, types, folder, overrides=None) -> dict[str, Reference | Non
     """
     overrides = check_overrides(overrides or {})
     if isinstance(types, Detector1Parameters):
-        needed = needed_types(types, exposure.readpatt)
+        needed = needed_types(types, exposure)
     else:
-        needed = {kind: REFERENCE_TYPES[kind].steps for kind in types}
+        known = (kind for kind in types if belongs_to(kind, exposure.instrument))
+        needed = {kind: REFERENCE_TYPES[kind].steps for kind in known}
     if folder is not None and not isinstance(folder, ReferenceFolder):
         folder = ReferenceFolder(folder)
     chosen = {}
     for kind, steps in needed.items():
-        if not belongs_to(kind, exposure.instrument):
-            continue
         if kind in overrides:
             path = overriding(kind, steps, overrides[kind])
         elif folder is None:

@@ -83,8 +83,7 @@ def test_nothing_said_changes_nothing():
 @pytest.mark.parametrize(
     ("step", "name", "value", "remedy"),
     [
-        ("charge_migration", "skip", False, "true"),
-        ("refpix", "refpix_algorithm", "sirs", "median"),
+        ("dark_current", "dark_output", "x.fits", "null"),
         ("jump", "rejection_threshold", "many", "4.0"),
         ("dq_init", "user_supplied_dq", "x.fits", "null"),
     ],

@@ -124,7 +124,7 @@ def test_override_needs_no_rules(cache, facts, simulated):
 
 def test_pipeline_file_comes_after_the_step_files(cache, facts):
     steps = [{"class": "x", "name": "jump", "parameters": {"rejection_threshold": 6.25}},
-             {"class": "x", "name": "rscd", "parameters": {"skip": True}}]  # fmt: skip
+             {"class": "x", "name": "another", "parameters": {"skip": True}}]  # fmt: skip
     content = {"class": "x", "name": "Detector1Pipeline", "parameters": {}, "steps": steps}
     cache.add_parameters("NIRCAM", "pars-detector1pipeline", content, "jwst_pars-d_0001.asdf",
                          "NRCA1")  # fmt: skip
@@ -132,22 +132,22 @@ def test_pipeline_file_comes_after_the_step_files(cache, facts):
     found = choose(facts)
     assert found.parameters.jump.rejection_threshold == 6.25
     assert found.origins == {"jump.rejection_threshold": "jwst_pars-d_0001.asdf"}
-    assert found.manifest.parameters[-1].unused == {"rscd.skip": True}
+    assert found.manifest.parameters[-1].unused == {"another.skip": True}
 
 
 def test_unsupported_value_is_refused_and_may_be_set_aside(cache, facts):
-    content = {**JUMP, "name": "charge_migration", "parameters": {"skip": False}}
-    cache.add_parameters("NIRCAM", "pars-chargemigrationstep", content, "jwst_pars-c_0001.asdf",
+    content = {**JUMP, "name": "clean_flicker_noise", "parameters": {"autoparam": True}}
+    cache.add_parameters("NIRCAM", "pars-cleanflickernoisestep", content, "jwst_pars-c_0001.asdf",
                          "NRCA1")  # fmt: skip
     cache.write_rules(2)
     with pytest.raises(ParameterError) as caught:
         choose(facts)
     assert str(caught.value).startswith(
-        "jwst_pars-c_0001.asdf: steps.charge_migration.skip=False: not supported; set "
-        "steps.charge_migration.skip: true"
+        "jwst_pars-c_0001.asdf: steps.clean_flicker_noise.autoparam=True: not supported; set "
+        "steps.clean_flicker_noise.autoparam: false"
     )
-    given = parse_steps({"charge_migration": {"skip": True}}, "x")
-    assert choose(facts, given).parameters.charge_migration.skip
+    given = parse_steps({"clean_flicker_noise": {"autoparam": False}}, "x")
+    assert not choose(facts, given).parameters.clean_flicker_noise.autoparam
 
 
 def test_without_the_package_one_line_says_how_to_get_it(monkeypatch):
