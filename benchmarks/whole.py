@@ -81,8 +81,10 @@ def bench_whole(name, rounds, jwst, start, folder):
     ours = onramp_command(folder, case.steps)
     subprocess.run(ours, check=True)
     runs = {
-        "reference": reference_command(folder, jwst, case.steps), "onramp": ours, "copy": copy_command(folder)
-    }  # fmt: skip
+        "reference": reference_command(folder, jwst, case.steps),
+        "onramp": ours,
+        "copy": copy_command(folder),
+    }
     costs = {run: [] for run in runs}
     for _ in range(rounds):
         for run, command in runs.items():
