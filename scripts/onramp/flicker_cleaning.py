@@ -173,7 +173,7 @@ class _Cleaning:
                     self._nothing_usable(i, g)
                     cleaned = sample
                     continue
-                cleaned = (cleaned + found[0]).astype(np.float32)
+                cleaned = (cleaned + found[0]).astype(np.float32, copy=False)
                 samples.write_plane((i, g), cleaned)
                 if background is not None:
                     background.write_plane((i, g), np.broadcast_to(found[1], cleaned.shape))

@@ -96,7 +96,7 @@ def clean(image, mask, rules, flat=None):
     if flat is not None:
         image = image / flat
     unknown = np.isnan(image)
-    mask &= ~unknown
+    np.greater(mask, unknown, out=mask)
     if not mask.any():
         return None
     background, values = _level(image, mask, rules)
@@ -111,7 +111,8 @@ def clean(image, mask, rules, flat=None):
     cleaned += background
     if flat is not None:
         cleaned *= flat
-    cleaned[unknown] = np.nan
+    if unknown.any():
+        cleaned[unknown] = np.nan
     return cleaned, background
 
 
