@@ -299,7 +299,8 @@ class ExposureJob:
         files = [product for product in self.open_products if isinstance(product, ProductFile)]
         content = provenance.record(
             exposure.name, self.provenance, chosen, folder_of(self.folder), files,
-            save_ramp=self.save_ramp, threads=self.threads, begun=self.begun, pipeline=self.pipeline,
+            save_ramp=self.save_ramp, threads=self.threads, begun=self.begun,
+            pipeline=self.pipeline,
         )  # fmt: skip
         path = self.output_dir / f"{exposure.name}{provenance.ENDING}"
         return provenance.RecordFile(path, content)

@@ -30,7 +30,7 @@ class Ordered(NamedTuple):
     low: np.float32
     """About where the first bucket begins, which holds all values below, too."""
     scale: np.float32
-    """Buckets for each unit; 0 if there is one only."""
+    """Buckets for each unit."""
 
 
 def order(image, mask):
@@ -87,7 +87,7 @@ def _range(image, mask):
             scale = np.float32(nbuckets) / (end - start + 2 * reach)
         if 0 < scale < np.inf and np.isfinite(start - reach):
             return start - reach, scale, nbuckets
-    return np.float32(0), np.float32(0), 1
+    return np.float32(0), np.float32(1), 1
 
 
 @kernel
