@@ -38,6 +38,12 @@ CASES = {
     "soss, flicker noise": ("niriss_soss", {}, 1, FLICKER),
     "small subarray, flicker noise": ("nircam_sub", {}, 1, FLICKER),
     "many integrations, flicker noise": ("nirspec_bots", {"nints": 300}, 1, FLICKER),
+    "full frame, flicker noise in Fourier space": (
+        "nirspec_bots",
+        {"subarray": "FULL", "nx": 2048, "ny": 2048, "xstart": 1, "ystart": 1, "noutputs": 4,
+         "nints": 1, "ngroups": 2},
+        1, (*FLICKER, "--steps.clean_flicker_noise.fit_method=fft"),
+    ),
     "many integrations of averaged frames": (
         "nirspec_bots",
         {"nints": 300, "ngroups": 5, "nframes": 4, "inverse_linearity": True},
@@ -80,8 +86,10 @@ def test_prediction_is_enough_and_not_too_much(name, simulated, tmp_path):
         [ONRAMP, "detector1", exposure.uncal, "--references", exposure.references["gain"].parent,
          "--output_dir", tmp_path, "--quiet", "--cores", cores, *arguments]
     )  # fmt: skip
-    steps = {"clean_flicker_noise": {"skip": FLICKER[0] not in arguments}}
-    predicted = predict_mb(exposure.uncal, cores, steps=parse_steps(steps, "test"))
+    method = "fft" if arguments and arguments[-1].endswith("=fft") else "median"
+    cleaning = {"skip": FLICKER[0] not in arguments, "fit_method": method}
+    steps = parse_steps({"clean_flicker_noise": cleaning}, "test")
+    predicted = predict_mb(exposure.uncal, cores, steps=steps)
     assert measured <= predicted <= 1.5 * measured, f"{predicted / measured:.2f} times the peak"
 
 
