@@ -30,6 +30,10 @@ class WholeCase(NamedTuple):
     target: float | None = None
     """How many times less CPU than the reference."""
     target_mb: float | None = None
+    mode: str | None = None
+    """The simulated mode, if it is not the case's name."""
+    steps: tuple = ()
+    """Steps that are on though they are off by default."""
 
 
 class LargeCase(NamedTuple):
@@ -52,6 +56,9 @@ WHOLE = {
     "nirspec_bots": WholeCase((60, 10, 32, 512)),
     "nircam_sub": WholeCase((3, 10, 160, 160)),
     "nirspec_irs2_rapid": WholeCase((1, 10, 2048, 2048), 15, 690),
+    "nircam_full_flicker": WholeCase(
+        (1, 10, 2048, 2048), 15, 690, "nircam_full", ("charge_migration", "clean_flicker_noise")
+    ),
 }
 LARGE = {
     "many_long": LargeCase((500, 60, 256, 256), {"ystart": 1793, "subarray": "SUB256"}, 5, 100),
@@ -70,12 +77,14 @@ def bench_whole(name, rounds, jwst, start, folder):
     """Run the reference, onramp and the copy on a simulated exposure in turn; return the Row."""
     case = WHOLE[name]
     simulation = [sys.executable, ROOT / "scripts" / "simulate.py", "--seed", "1"]
-    output([*simulation, "--modes", name, "--output", folder])
-    ours = onramp_command(folder)
+    output([*simulation, "--modes", case.mode or name, "--output", folder])
+    ours = onramp_command(folder, case.steps)
     subprocess.run(ours, check=True)
     runs = {
-        "reference": reference_command(folder, jwst), "onramp": ours, "copy": copy_command(folder)
-    }  # fmt: skip
+        "reference": reference_command(folder, jwst, case.steps),
+        "onramp": ours,
+        "copy": copy_command(folder),
+    }
     costs = {run: [] for run in runs}
     for _ in range(rounds):
         for run, command in runs.items():
@@ -112,18 +121,19 @@ def sample_ns(found, shape, start):
     return (found.cpu - start) / (nints * ngroups * ny * nx) * 1e9
 
 
-def onramp_command(folder):
-    """Return onramp's command for the exposure in a folder."""
+def onramp_command(folder, steps=()):
+    """Return onramp's command for the exposure in a folder, some steps put on."""
     (uncal,) = (folder / "uncal").glob("*.fits")
     return [
         *(sys.executable, "-m", "onramp.cli", "detector1", str(uncal), "--quiet"),
         *("--references", str(folder / "references")),
         *("--output_dir", str(folder / "onramp")),
+        *(f"--steps.{step}.skip=false" for step in steps),
     ]
 
 
-def reference_command(folder, jwst):
-    """Return the reference's command for the exposure in a folder."""
+def reference_command(folder, jwst, steps=()):
+    """Return the reference's command for the exposure in a folder, some steps put on."""
     (uncal,) = (folder / "uncal").glob("*.fits")
     references = (folder / "references").glob("*.fits")
     case = {
@@ -131,6 +141,7 @@ def reference_command(folder, jwst):
         "references": {path.name.split("_")[2]: str(path) for path in references},
         "output_dir": str(folder / "reference"),
         "ramp": False,
+        "steps": {step: {"skip": False} for step in steps},
     }
     cases = folder / "cases.json"
     cases.write_text(json.dumps([case]))

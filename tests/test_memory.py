@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from onramp.errors import InputError
 from onramp.memory import predict_mb, predict_shape_mb
+from onramp.parameters import parse_steps
 from onramp.simulate import simulate
 
 ONRAMP = str(Path(sys.executable).with_name("onramp"))
@@ -18,6 +19,7 @@ print(usage.ru_maxrss)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 THREADS = "--steps.jump.maximum_cores=all", "--steps.ramp_fit.maximum_cores=all"
+FLICKER = ("--steps.clean_flicker_noise.skip=false",)
 CASES = {
     "full frame": ("nircam_full", {}, 1, ()),
     "full frame, two threads": ("nircam_full", {}, 2, THREADS),
@@ -30,6 +32,17 @@ CASES = {
     "many integrations, two threads": ("nirspec_bots", {"nints": 300}, 2, THREADS),
     "many integrations, ramp saved": (
         "nirspec_bots", {"nints": 300}, 1, ("--save_calibrated_ramp=true",),
+    ),
+    "full frame, flicker noise": ("nircam_full", {}, 1, FLICKER),
+    "full frame, flicker noise, two threads": ("nircam_full", {}, 2, (*THREADS, *FLICKER)),
+    "soss, flicker noise": ("niriss_soss", {}, 1, FLICKER),
+    "small subarray, flicker noise": ("nircam_sub", {}, 1, FLICKER),
+    "many integrations, flicker noise": ("nirspec_bots", {"nints": 300}, 1, FLICKER),
+    "full frame, flicker noise in Fourier space": (
+        "nirspec_bots",
+        {"subarray": "FULL", "nx": 2048, "ny": 2048, "xstart": 1, "ystart": 1, "noutputs": 4,
+         "nints": 1, "ngroups": 2},
+        1, (*FLICKER, "--steps.clean_flicker_noise.fit_method=fft"),
     ),
     "many integrations of averaged frames": (
         "nirspec_bots",
@@ -73,7 +86,10 @@ def test_prediction_is_enough_and_not_too_much(name, simulated, tmp_path):
         [ONRAMP, "detector1", exposure.uncal, "--references", exposure.references["gain"].parent,
          "--output_dir", tmp_path, "--quiet", "--cores", cores, *arguments]
     )  # fmt: skip
-    predicted = predict_mb(exposure.uncal, cores)
+    method = "fft" if arguments and arguments[-1].endswith("=fft") else "median"
+    cleaning = {"skip": FLICKER[0] not in arguments, "fit_method": method}
+    steps = parse_steps({"clean_flicker_noise": cleaning}, "test")
+    predicted = predict_mb(exposure.uncal, cores, steps=steps)
     assert measured <= predicted <= 1.5 * measured, f"{predicted / measured:.2f} times the peak"
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from onramp import cli, software
+from onramp.dark import process_dark
 from onramp.detector1 import process_exposure
 from onramp.errors import InputError, OnrampError, ReferenceFileError
 from onramp.parameters import parse_steps
@@ -273,3 +274,20 @@ def test_errors_are_of_one_line(folder):
     with pytest.raises(OnrampError) as caught:
         reproduce(product(folder))
     assert "\n" not in str(caught.value)
+
+
+def test_a_dark_is_made_again(tmp_path):
+    exposure = simulate("nircam_sub", tmp_path, 5, nx=24, ny=20, nints=1, ngroups=4)
+    steps = {"linearity": {"skip": True}, "superbias": {"save_results": True}}
+    process_dark(
+        exposure.uncal, tmp_path / "results", parse_steps(steps, "test"), tmp_path / "references"
+    )
+    (path,) = (tmp_path / "results").glob(f"*{ENDING}")
+    found = reproduce(path)
+    assert found.identical, found.differences
+    assert [name.rsplit("_", 1)[1] for name in found.products] == ["dark.fits", "superbias.fits"]
+    (dark,) = (tmp_path / "results").glob("*_dark.fits")
+    assert reproduce(dark).products == [dark.name]
+    with fits.open(dark, mode="update") as file:
+        file["SCI"].data[0, 1, 2, 3] += 1
+    assert "1 of 1920 values differ" in " ".join(reproduce(dark).differences)

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from onramp.detector1 import Detector1
 from onramp.errors import ReferenceFileError
 from onramp.kernel_reference import KernelReference
 from onramp.reference_types import Reference
+from onramp.simulate import simulate
 from onramp.steps.sirs import TemplateOffsets, make_kernels, subtract, templates
 
 
@@ -91,3 +93,40 @@ def test_coefficients_of_the_detector_are_read(tmp_path):
 def test_other_contents_are_refused(tmp_path, part, says):
     with pytest.raises(ReferenceFileError, match=says):
         opened(tmp_path / "a.asdf", {"nrca1": part})
+
+
+@pytest.fixture(scope="module")
+def in_folder(tmp_path_factory):
+    """A full frame with a sirskernel reference among the others in the folder."""
+    asdf = pytest.importorskip("asdf")
+    exposure = simulate(
+        "nircam_full", tmp_path_factory.mktemp("sirs"), 3, ngroups=2, nx=2048, ny=2048
+    )
+    frequency = np.arange(129) / 256
+    amplitudes = np.exp(-((frequency * np.arange(6, 14, 2)[:, np.newaxis]) ** 2))
+    for instrument, detector in (("NIRISS", "nis"), ("NIRCAM", "nrca1")):
+        tree = {
+            "meta": {
+                "reftype": "SIRSKERNEL",
+                "telescope": "JWST",
+                "instrument": {"name": instrument},
+                "useafter": "2020-01-01T00:00:00",
+            },
+            detector: {"gamma": 0.6 * amplitudes, "zeta": 0.4 * amplitudes**2},
+        }
+        path = exposure.references["gain"].with_name(f"jwst_{instrument.lower()}_sirs_0001.asdf")
+        asdf.AsdfFile(tree).write_to(path)
+    return exposure
+
+
+def _slopes(exposure, **refpix):
+    folder = exposure.references["gain"].parent
+    return Detector1.call(exposure.uncal, references=folder, steps={"refpix": refpix})[0]
+
+
+def test_kernels_are_found_in_the_folder(in_folder):
+    rate = _slopes(in_folder, refpix_algorithm="sirs")
+    assert rate.header["R_SIRSKL"] == "jwst_nircam_sirs_0001.asdf"
+    plain = _slopes(in_folder)
+    assert "R_SIRSKL" not in plain.header
+    assert np.nanstd(rate.sci - plain.sci) > 0

@@ -17,9 +17,12 @@ _OPTIONS = (
     *("cores", "quiet", "products_only", "uncal"),
 )
 
+FEW_SEARCHES = 200_000  # new objects between searches for garbage; libraries make many, all to stay
+
 
 def run() -> int:
     """Run the command line as a process of its own; return the exit status."""
+    gc.set_threshold(FEW_SEARCHES)
     try:
         return main()
     finally:

@@ -6,43 +6,36 @@ from onramp.slopes import RampFitting
 from onramp.step_parameters import RampFit
 
 
-def keep_samples(stream, samples, single, flat=None):
+def draft_rates(stream, samples, single, flat=None):
     """
-    Keep an exposure's samples, and return the rates that a fit of default parameters finds.
+    Return the rates that a fit of default parameters finds.
 
     Parameters
     ----------
     stream : onramp.streaming.Stream
         After its search for jumps.
     samples : RampStore
-        Filled with samples as the step finds them.
-    single : bool or None
-        One rate of all integrations, or one of each; None: none at all.
+    single : bool
+        One rate of all integrations, or one of each.
     flat : (ny, nx) float32, optional
         What rates are divided by.
 
     Returns
     -------
-    RampStore or None
+    RampStore
         (nplanes, ny, nx) [DN/s]
     """
     nints, _, ny, nx = stream.exposure.shape
-    rates = None
-    if single is not None:
-        rates = RampStore((1 if single else nints, ny, nx), stream.scratch)
+    rates = RampStore((1 if single else nints, ny, nx), stream.scratch)
     fitting = RampFitting(stream.exposure, stream.calibration, RampFit())
-    stream.trim(fitting, fitting.usable_groups(stream.groupdq))
+    if fitting.trims:
+        stream.trim(fitting, fitting.usable_groups(stream.groupdq))
 
     def take(band):
-        ramps = stream.flagged_ramps(band)
-        stream.frames.put(band, ramps)
-        samples.write_rows(band.first, ramps.data[:, :, band.inner])
-        stream.frames.pixeldq[band.rows] = ramps.pixeldq[band.inner]
-        if rates is not None:
-            fitted = fitting.fit(band, ramps)
-            sci = fitted.rate.sci[None] if single else fitted.rateints.sci
-            rates.write_rows(band.first, sci if flat is None else sci / flat[band.rows])
+        fitted = fitting.fit(band, stream.kept_ramps(band, samples))
+        sci = fitted.rate.sci[None] if single else fitted.rateints.sci
+        rates.write_rows(band.first, sci if flat is None else sci / flat[band.rows])
 
-    for _ in stream.each_band(take, split(ny, stream.height, stream.calibration.halo)):
+    for _ in stream.each_band(take, split(ny, stream.height)):
         pass
     return rates

@@ -300,6 +300,7 @@ class ExposureJob:
         content = provenance.record(
             exposure.name, self.provenance, chosen, folder_of(self.folder), files,
             save_ramp=self.save_ramp, threads=self.threads, begun=self.begun,
+            pipeline=self.pipeline,
         )  # fmt: skip
         path = self.output_dir / f"{exposure.name}{provenance.ENDING}"
         return provenance.RecordFile(path, content)

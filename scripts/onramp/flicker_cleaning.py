@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from onramp.bands import split
-from onramp.draft_rates import keep_samples
+from onramp.draft_rates import draft_rates
 from onramp.errors import InputError, ParameterError
 from onramp.fitsrows import FitsImages
 from onramp.flags import DO_NOT_USE, JUMP_DET
@@ -97,10 +97,12 @@ class _Cleaning:
         if reason is not None:
             log.warning("%s: flicker noise stays: %s", self.exposure.name, reason)
             return Corrected(None, FAILED)
-        samples = RampStore(self.exposure.shape, self.stream.scratch)
         self.flat = self._flat()
         drafted = user_mask is None or self.by_median_image
-        rates = keep_samples(self.stream, samples, self.single_mask if drafted else None, self.flat)
+        frames, rates = self.stream.frames, None
+        if drafted:
+            rates = draft_rates(self.stream, frames.samples, self.single_mask, self.flat)
+        samples = frames.take_samples()
         mask = user_mask if user_mask is not None else self._scene_mask(rates)
         background = None
         if self.parameters.save_background:
@@ -171,7 +173,7 @@ class _Cleaning:
                     self._nothing_usable(i, g)
                     cleaned = sample
                     continue
-                cleaned = (cleaned + found[0]).astype(np.float32)
+                cleaned = (cleaned + found[0]).astype(np.float32, copy=False)
                 samples.write_plane((i, g), cleaned)
                 if background is not None:
                     background.write_plane((i, g), np.broadcast_to(found[1], cleaned.shape))

@@ -4,9 +4,8 @@ import logging
 
 import numpy as np
 
-from onramp.draft_rates import keep_samples
+from onramp.draft_rates import draft_rates
 from onramp.errors import ParameterError
-from onramp.ramp_store import RampStore
 from onramp.steps import flicker_noise, picture_frame
 from onramp.whole_frames import COMPLETE, SKIPPED, Corrected
 
@@ -39,15 +38,14 @@ def correct_exposure(stream):
             f"{exposure.name}: picture_frame.mask_science_regions needs the world coordinates of "
             f"{exposure.exp_type}, which stage 1 does not have; set it to false"
         )
-    samples = RampStore(exposure.shape, stream.scratch)
-    rates = keep_samples(stream, samples, True)
+    rates = draft_rates(stream, stream.frames.samples, True)
     mask = flicker_noise.scene_mask(rates.read_plane((0,)), parameters.n_sigma, False)
     rates.close()
     parts = picture_frame.regions(mask)
     if not (parts.centre.any() and parts.edge.any()):
         log.warning("%s: no background to scale the picture frame by: SKIPPED", exposure.name)
-        samples.close()
         return Corrected(None, SKIPPED, mask, drafted=True)
+    samples = stream.frames.take_samples()
     frame = stream.references["pictureframe"].read("SCI")
     for i in range(nints):
         zero = samples.read_plane((i, 0))

@@ -138,7 +138,8 @@ FEW = 16  # values that are sorted faster than searched
 
 
 @scalar_kernel
-def _insertion_sort(values, count):
+def insertion_sort(values, count):
+    """Sort the first `count` values in place; for few of them."""
     for n in range(1, count):
         value = values[n]
         place = n
@@ -149,7 +150,7 @@ def _insertion_sort(values, count):
 
 
 @scalar_kernel
-def _select(values, count, rank):
+def select(values, count, rank):
     """Reorder the first `count` values so that the one of `rank` is in its place (Hoare)."""
     low = 0
     high = count - 1
@@ -185,9 +186,9 @@ def middle_in_place(values, count):
         return values.dtype.type(np.nan), values.dtype.type(np.nan)
     middle = count // 2
     if count <= FEW:
-        _insertion_sort(values, count)
+        insertion_sort(values, count)
         return values[(count - 1) // 2], values[middle]
-    _select(values, count, middle)
+    select(values, count, middle)
     upper = values[middle]
     if count % 2:
         return upper, upper

@@ -15,6 +15,8 @@ TRIMMED_SAMPLE = 8  # bytes more for each sample of a band: copies without group
 WAVE_PIXEL = 10  # bytes for each pixel of each integration while waves are found: emicorr
 HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
+CORRECTED_PIXEL = 44  # bytes for each pixel of the frame while whole frames are corrected
+FOURIER_PIXEL = 31  # bytes more, in the Fourier domain
 INTERLEAVED_SURVEY = 200e6  # weights and frames of an IRS2 exposure
 INTERLEAVED_GROUP = 60e6  # a group of it that is transformed
 NOISE_SAMPLE = 4  # bytes for each sample of one integration of a band of it
@@ -67,7 +69,9 @@ def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
     band += (height + HALO) * nx * ngroups * NOISE_SAMPLE * interleaved
     stream = KEPT_PIXEL * ny * nx + workers * band
     flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
-    return math.ceil((BASE + max(survey, stream + flags)) * MARGIN / 1e6)
+    corrected = _correction_pixel(steps) * ny * nx
+    kept = KEPT_PIXEL * ny * nx + flags
+    return math.ceil((BASE + max(survey, stream + flags, kept + corrected)) * MARGIN / 1e6)
 
 
 def _needs_more(steps):
@@ -77,6 +81,17 @@ def _needs_more(steps):
 def _keeps_flags(steps):
     """Tell whether the flags of all samples are kept while bands pass."""
     jump = steps.jump
-    corrects_frames = not (steps.picture_frame.skip and steps.clean_flicker_noise.skip)
     events = jump.expand_large_events or jump.find_showers
-    return events or corrects_frames or steps.ramp_fit.save_opt
+    return events or _corrects_frames(steps) or steps.ramp_fit.save_opt
+
+
+def _correction_pixel(steps):
+    """Return the bytes for each pixel of the frame while whole frames are corrected."""
+    cleaning = steps.clean_flicker_noise
+    if not _corrects_frames(steps):
+        return 0
+    return CORRECTED_PIXEL + FOURIER_PIXEL * (not cleaning.skip and cleaning.fit_method == "fft")
+
+
+def _corrects_frames(steps):
+    return not (steps.picture_frame.skip and steps.clean_flicker_noise.skip)

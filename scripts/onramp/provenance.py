@@ -112,7 +112,9 @@ def parameter_lines(provenance, steps) -> list[str]:
     return lines
 
 
-def record(name, provenance, chosen, folder, products, *, save_ramp, threads, begun) -> dict:
+def record(
+    name, provenance, chosen, folder, products, *, save_ramp, threads, begun, pipeline="detector1"
+) -> dict:
     """
     Return what is to be known of an exposure's products next year; JSON-serialisable.
 
@@ -131,12 +133,15 @@ def record(name, provenance, chosen, folder, products, *, save_ramp, threads, be
     threads : dict of str to int
         Used by each step that can use several.
     begun : datetime
+    pipeline : str
+        detector1 or dark.
     """
     known = software()
     return {
         "format": FORMAT,
         "version": VERSION,
         "exposure": name,
+        "pipeline": pipeline,
         "date": _moment(provenance.date),
         "begun": _moment(begun),
         "ended": _moment(datetime.now(UTC)),

@@ -95,6 +95,7 @@ class Record(_Model):
     format: Literal[FORMAT]
     version: Literal[VERSION]
     exposure: Exposure
+    pipeline: Literal["detector1", "dark"] = "detector1"
     date: AwareDatetime = Field(description="DATE of the products.", strict=False)
     begun: AwareDatetime = Field(strict=False)
     ended: AwareDatetime = Field(strict=False)

@@ -55,6 +55,13 @@ class RampStore:
         """Give the disk space back."""
         self._file.close()
 
+    def copy(self):
+        """Return a store of its own with the same samples."""
+        copied = RampStore(self.shape, self._folder)
+        for place in self._planes():
+            copied.write_plane(place, self.read_plane(place))
+        return copied
+
     def _planes(self):
         return np.ndindex(self.shape[:-2])
 

@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
+from onramp.parameters import Detector1Parameters
 from onramp.provenance import ENDING, SOFTWARE_KEYWORDS
 from onramp.provenance_record import Record, load, open_regular
 from onramp.software import processor, software
@@ -126,13 +127,22 @@ def _locate(file, what, other):
 
 
 def _run(record, raw, overrides, output, cores):
+    from onramp.dark import DARK_STEPS, process_dark
     from onramp.detector1 import named, process_exposure
 
+    others = {
+        "origins": record.origins, "context": record.references.context, "date": record.date
+    }  # fmt: skip
     with named(raw, record.exposure) as uncal:
-        process_exposure(
-            uncal, output, record.steps(), None, overrides, cores, record.save_calibrated_ramp,
-            origins=record.origins, context=record.references.context, date=record.date,
-        )  # fmt: skip
+        if record.pipeline == "dark":
+            steps = record.steps().model_dump(include=DARK_STEPS)
+            parameters = Detector1Parameters.model_validate(steps)
+            process_dark(uncal, output, parameters, None, overrides, cores, **others)
+        else:
+            process_exposure(
+                uncal, output, record.steps(), None, overrides, cores, record.save_calibrated_ramp,
+                **others,
+            )  # fmt: skip
 
 
 def _surroundings(record):

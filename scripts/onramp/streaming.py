@@ -181,13 +181,14 @@ class Stream:
     def _search_whole_frames(self, extended):
         """Keep the flags of all samples after jump detection, and what has to be known of them."""
         self.groupdq = np.empty(self.exposure.shape, np.uint8)
+        self.frames.begin()
         self.searched = self._pass(self._search_band, self.halo)
         since = self.stopwatch.now()
         if extended:
             events = extended_events.flag_extended_events(self)
             self.searched = self.searched._replace(events=events)
         since = self.stopwatch.add("jump", since)
-        if self.fits:
+        if self.fits and self.fitting.trims:
             self.trim(self.fitting, self.fitting.usable_groups(self.groupdq))
         self.frames.correct(self.stopwatch)
         since = self.stopwatch.now()
@@ -243,6 +244,7 @@ class Stream:
         ramps = self._calibrate(band)
         outcome = self._search(band, ramps) if self.jumps else self.nothing
         self.groupdq[:, :, band.rows] = ramps.groupdq[:, :, band.inner]
+        self.frames.keep(band, ramps)
         return outcome
 
     def flagged_ramps(self, band):
@@ -252,13 +254,18 @@ class Stream:
         return ramps
 
     def _count_segments(self, band):
-        ramps = self.flagged_ramps(band)
-        self._finish(band, ramps)
+        kept = self.frames.samples
+        ramps = self.flagged_ramps(band) if kept is None else self.kept_ramps(band, kept)
+        self._finish(band, ramps, kept is not None)
         return self.fitting.count_segments(band, ramps)
 
-    def _finish(self, band, ramps, record=lambda *_: None):
-        """Take a band's ramps from jump detection to the fit; `record` what the steps leave."""
-        self.frames.put(band, ramps, record)
+    def _finish(self, band, ramps, corrected, record=lambda *_: None):
+        """
+        Take a band's ramps from jump detection to the fit; `record` what the steps leave.
+
+        Samples may be corrected already by the steps that need whole frames.
+        """
+        self.frames.put(band, ramps, corrected, record)
         self.persistence.apply(band, ramps)
         record("persistence", band, ramps)
 
@@ -267,8 +274,11 @@ class Stream:
             if step in self.recorders:
                 rows = output_of(step, self.calibration, band.first, band.last)
                 self._deliver(step, band.first, *rows)
-        if self.frames.holds_samples and self.recorders.keys() <= AFTER_WHOLE_FRAMES:
-            ramps = self._kept_ramps(band)
+        kept = self.frames.samples
+        corrected = kept is not None and self.recorders.keys() <= AFTER_WHOLE_FRAMES
+        if corrected:
+            band = bands.Band(band.first, band.last, band.first, band.last)
+            ramps = self.kept_ramps(band, kept)
         else:
             ramps = self._calibrate(band, self._record)
         outcome = self.nothing
@@ -277,7 +287,7 @@ class Stream:
         elif self.jumps:
             outcome = self._search(band, ramps)
         self._record("jump", band, ramps)
-        self._finish(band, ramps, self._record)
+        self._finish(band, ramps, corrected, self._record)
         if self.fits:
             if self.groupdq is not None:  # neighbours have done their part
                 ramps = ramps.inner(band.inner)
@@ -285,18 +295,16 @@ class Stream:
             outcome += self._fit(band, ramps)
         return outcome
 
-    def _kept_ramps(self, band):
-        """Return a band's ramps without calibrating again; samples are put in their place later."""
+    def kept_ramps(self, band, samples):
+        """Return a band's ramps with samples (RampStore) and flags that are kept."""
         rows = band.outer_first, band.outer_last
-        nints, ngroups, _, nx = self.exposure.shape
-        shape = nints, ngroups, rows[1] - rows[0], nx
-        gain = readnoise = None
-        if self.fits:
-            gain = self.references["gain"].read("SCI", *rows)
-            readnoise = self.references["readnoise"].read("SCI", *rows)
-        pixeldq = self.frames.pixeldq[slice(*rows)].copy()
+        gain, readnoise = self.references["gain"], self.references["readnoise"]
         return Ramps(
-            np.empty(shape, np.float32), np.empty(shape, np.uint8), pixeldq, gain, readnoise
+            samples.read_rows(*rows),
+            np.ascontiguousarray(self.groupdq[:, :, slice(*rows)]),
+            self.frames.pixeldq[slice(*rows)].copy(),
+            gain.read("SCI", *rows) if gain else None,
+            readnoise.read("SCI", *rows) if readnoise else None,
         )
 
     def _calibrate(self, band, record=lambda *_: None):

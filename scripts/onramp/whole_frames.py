@@ -58,11 +58,31 @@ class WholeFrames:
         self.results = {}
         shape = stream.exposure.shape[2:]
         self.pixeldq = np.zeros(shape, np.uint32) if self.wanted else None
+        self._uncorrected = None
+
+    def begin(self):
+        """Make room for the samples of the exposure, if any of these steps runs."""
+        if self.wanted:
+            self._uncorrected = RampStore(self._stream.exposure.shape, self._stream.scratch)
+
+    def keep(self, band, ramps):
+        """Keep samples and data quality of a band as they come to these steps."""
+        if self.wanted:
+            self._uncorrected.write_rows(band.first, ramps.data[:, :, band.inner])
+            self.pixeldq[band.rows] = ramps.pixeldq[band.inner]
 
     @property
-    def holds_samples(self):
-        """Whether all samples are kept, as any of these steps has left them."""
-        return any(result.samples is not None for result in self.results.values())
+    def samples(self):
+        """Samples (RampStore) as the last of these steps has left them, None if they are gone."""
+        corrected = [result.samples for result in self.results.values() if result.samples]
+        return corrected[-1] if corrected else self._uncorrected
+
+    def take_samples(self):
+        """Return samples for a step to correct: those of no step before, or a copy."""
+        if self._uncorrected is None:
+            return self.samples.copy()
+        taken, self._uncorrected = self._uncorrected, None
+        return taken
 
     def correct(self, stopwatch):
         """Correct the samples of the exposure, whose jumps are known; note the steps' states."""
@@ -81,7 +101,7 @@ class WholeFrames:
         self._stream.states[step] = self.results[step].status
         stopwatch.add(step, since)
 
-    def put(self, band, ramps, record=lambda *_: None):
+    def put(self, band, ramps, corrected, record):
         """
         Put the corrected samples of a band in place; `record` what the steps leave.
 
@@ -90,12 +110,14 @@ class WholeFrames:
         band : Band
         ramps : Ramps
             Its data are changed.
-        record : callable, optional
+        corrected : bool
+            Its data are in place already.
+        record : callable
             Called with the step, band and ramps.
         """
         for step in (PICTURE_FRAME, FLICKER):
             result = self.results.get(step)
-            if result is not None and result.samples is not None:
+            if result is not None and result.samples is not None and not corrected:
                 samples = result.samples.read_rows(band.outer_first, band.outer_last)
                 self._record_parts(step, result, band, samples, ramps.data)
                 ramps.data[...] = samples
@@ -115,3 +137,5 @@ class WholeFrames:
         """Give the disk space of what is kept back."""
         for result in self.results.values():
             result.close()
+        if self._uncorrected is not None:
+            self._uncorrected.close()

@@ -1,14 +1,15 @@
 """
 Which pixels of an image show the background alone, by clipping around its median.
 
-Values are sorted once; what each clip leaves is a window of them.
+Values are ordered once; what each clip leaves is a window of them.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import kernel
+from onramp.kernels import inner_kernel, kernel
+from onramp.steps import value_order
 
 CLIP = 3.0  # standard deviations within which values count for a level's own statistics
 ITERATIONS = 5
@@ -21,37 +22,29 @@ class Limits(NamedTuple):
     high: float
 
 
-def sorted_values(image, mask):
-    """Return the finite values of an image where `mask` is set, in order, float32."""
-    values = np.sort(image[mask])
-    if values.size and not (np.isfinite(values[0]) and np.isfinite(values[-1])):
-        values = values[np.isfinite(values)]
-    return values
-
-
-def background_limits(values, below, above, by_histogram=False):
+def background_limits(ordered, below, above, by_histogram=False):
     """
     Return limits around the centre of clipped values.
 
     Parameters
     ----------
-    values : (n,) float32
-        In order, at least one.
+    ordered : Ordered
+        At least one value.
     below, above : float
         Distances of the limits [standard deviations].
     by_histogram : bool
         Take centre and spread from a Gaussian fitted to the values' histogram, if one fits, and
         not median and standard deviation.
     """
-    centre, spread, mean = clipped_statistics(values, CLIP)
+    centre, spread, mean = clipped_statistics(ordered, sums_of(ordered), CLIP)
     if by_histogram:
         from onramp.steps.histogram_fit import fit_gaussian
 
-        centre, spread = fit_gaussian(values, mean, spread) or (mean, spread)
+        centre, spread = fit_gaussian(ordered.values, mean, spread) or (mean, spread)
     return Limits(centre - below * spread, centre + above * spread)
 
 
-def lower_half_limits(values, distance):
+def lower_half_limits(ordered, distance):
     """
     Return limits around the median by the spread of the values below it.
 
@@ -59,48 +52,26 @@ def lower_half_limits(values, distance):
 
     Parameters
     ----------
-    values : (n,) float32
-        In order, at least one.
+    ordered : Ordered
+        At least one value.
     distance : float
         [standard deviations]
     """
-    centre, _, _ = clipped_statistics(values, CLIP)
-    spread = _lower_half_spread(values, centre, CLIP)
+    sums = sums_of(ordered)
+    centre, _, _ = clipped_statistics(ordered, sums, CLIP)
+    spread = _lower_half_spread(ordered, sums, centre, CLIP)
     return Limits(centre - distance * spread, centre + distance * spread)
 
 
-@kernel
-def window(values, low, high):
-    """Return first and past-the-last index of sorted values between two limits, both included."""
-    first, last = 0, values.size
-    beyond = values.size
-    while first < last:
-        middle = (first + last) // 2
-        if np.float64(values[middle]) < low:
-            first = middle + 1
-        else:
-            last = middle
-    start = first
-    last = beyond
-    while first < last:
-        middle = (first + last) // 2
-        if np.float64(values[middle]) <= high:
-            first = middle + 1
-        else:
-            last = middle
-    return start, first
+class Sums(NamedTuple):
+    """Sums over each bucket of ordered values, of distances from an origin and of their squares."""
+
+    one: np.ndarray
+    two: np.ndarray
+    origin: float
 
 
-@kernel
-def middle_of(values, first, last):
-    """Return the median of a window of sorted values, float64."""
-    half = (first + last) // 2
-    if (last - first) % 2:
-        return np.float64(values[half])
-    return (np.float64(values[half - 1]) + np.float64(values[half])) / 2.0
-
-
-@kernel
+@inner_kernel
 def _moments(values, first, last, origin):
     """Return the sums of distances from an origin and of their squares over a window."""
     one = two = other_one = other_two = 0.0
@@ -118,51 +89,107 @@ def _moments(values, first, last, origin):
 
 
 @kernel
-def clipped_statistics(values, limit):
-    """
-    Return median, standard deviation and mean of sorted values, outliers clipped five times.
+def sums_of(ordered):
+    """Return the Sums of ordered values, their median the origin."""
+    starts = ordered.starts
+    origin = middle_rank(ordered, 0, ordered.values.size)
+    one, two = np.empty(starts.size - 1), np.empty(starts.size - 1)
+    for n in range(starts.size - 1):
+        one[n], two[n] = _moments(ordered.values, starts[n], starts[n + 1], origin)
+    return Sums(one, two, origin)
 
-    Parameters
-    ----------
-    values : (n,) float32 or float64
-        In order, at least one.
-    limit : float
-        [standard deviations]
-    """
-    first, last = 0, values.size
-    origin = middle_of(values, first, last)
-    one, two = _moments(values, first, last, origin)
-    for _ in range(ITERATIONS):
-        count = last - first
-        spread = np.sqrt(max(two / count - (one / count) ** 2, 0.0))
-        centre = middle_of(values, first, last)
-        start, end = window(values, centre - limit * spread, centre + limit * spread)
-        if start == first and end == last:
-            break
-        for lower, upper in ((first, start), (end, last)):
-            gone = _moments(values, lower, upper, origin)
-            one -= gone[0]
-            two -= gone[1]
-        first, last = start, end
-    count = last - first
-    spread = np.sqrt(max(two / count - (one / count) ** 2, 0.0))
-    return middle_of(values, first, last), spread, origin + one / count
+
+@inner_kernel
+def _window_moments(ordered, sums, first, last):
+    """Return the sums of a window, buckets within it as a whole."""
+    starts = ordered.starts
+    lower = np.searchsorted(starts, first)
+    upper = np.searchsorted(starts, last, "right") - 1
+    if lower > upper:
+        return _moments(ordered.values, first, last, sums.origin)
+    one, two = _moments(ordered.values, first, starts[lower], sums.origin)
+    for n in range(lower, upper):
+        one += sums.one[n]
+        two += sums.two[n]
+    end_one, end_two = _moments(ordered.values, starts[upper], last, sums.origin)
+    return one + end_one, two + end_two
+
+
+@inner_kernel
+def middle_rank(ordered, first, last):
+    """Return the median of a window of ordered values, float64."""
+    half = (first + last) // 2
+    upper = np.float64(value_order.value_at(ordered, half))
+    if (last - first) % 2:
+        return upper
+    return (np.float64(value_order.value_at(ordered, half - 1)) + upper) / 2.0
 
 
 @kernel
-def _lower_half_spread(values, centre, limit):
-    """Return the clipped standard deviation of the values up to a centre and their mirror image."""
-    first, last = window(values, -np.inf, centre)
-    _, two = _moments(values, first, last, centre)
+def clipped_statistics(ordered, sums, limit):
+    """
+    Return median, standard deviation and mean of values, outliers clipped five times.
+
+    Parameters
+    ----------
+    ordered : Ordered
+        At least one.
+    sums : Sums
+    limit : float
+        [standard deviations]
+    """
+    first, last = 0, ordered.values.size
+    centre, spread, mean = _statistics(ordered, sums, first, last)
     for _ in range(ITERATIONS):
-        spread = np.sqrt(max(two, 0.0) / (last - first))
-        start, _ = window(values, centre - limit * spread, np.inf)
+        start, end = value_order.window(ordered, centre - limit * spread, centre + limit * spread)
+        if start == first and end == last:
+            break
+        first, last = start, end
+        centre, spread, mean = _statistics(ordered, sums, first, last)
+    return centre, spread, mean
+
+
+@inner_kernel
+def _statistics(ordered, sums, first, last):
+    one, two = _window_moments(ordered, sums, first, last)
+    one, two = one / (last - first), two / (last - first)
+    centre = middle_rank(ordered, first, last)
+    return centre, np.sqrt(max(two - one**2, 0.0)), sums.origin + one
+
+
+@kernel
+def level(ordered, low, high):
+    """Return the median (float32) of the values between two limits, and their window."""
+    first, last = value_order.window(ordered, low, high)
+    half = (first + last) // 2
+    upper = value_order.value_at(ordered, half)
+    if (last - first) % 2:
+        return upper, (first, last)
+    lower = value_order.value_at(ordered, half - 1)
+    return (lower + upper) / np.float32(2.0), (first, last)
+
+
+@kernel
+def _lower_half_spread(ordered, sums, centre, limit):
+    """Return the clipped standard deviation of the values up to a centre and their mirror image."""
+    first, last = value_order.window(ordered, -np.inf, centre)
+    spread = _spread_around(ordered, sums, first, last, centre)
+    for _ in range(ITERATIONS):
+        start, _ = value_order.window(ordered, centre - limit * spread, np.inf)
         start = min(max(start, first), last - 1)
         if start == first:
             break
-        two -= _moments(values, first, start, centre)[1]
         first = start
-    return np.sqrt(max(two, 0.0) / (last - first))
+        spread = _spread_around(ordered, sums, first, last, centre)
+    return spread
+
+
+@inner_kernel
+def _spread_around(ordered, sums, first, last, centre):
+    one, two = _window_moments(ordered, sums, first, last)
+    one, two = one / (last - first), two / (last - first)
+    away = centre - sums.origin
+    return np.sqrt(max(two - 2.0 * away * one + away**2, 0.0))
 
 
 @kernel

@@ -9,8 +9,9 @@ import warnings
 
 import numpy as np
 
-from onramp.kernels import kernel
+from onramp.kernels import inner_kernel, kernel
 from onramp.steps import background_clipping as clipping
+from onramp.steps.value_order import order
 
 LARGEST_BOX = 32
 FEWEST_KNOWN = 0.9  # of a box's pixels, more than which it needs
@@ -55,8 +56,7 @@ def fill_unknown(flat):
     if known.all() or not known.any():
         return flat
     mask = known.copy()
-    values = clipping.sorted_values(flat, mask)
-    limits = clipping.lower_half_limits(values, clipping.CLIP)
+    limits = clipping.lower_half_limits(order(flat, mask), clipping.CLIP)
     clipping.clip_mask(flat, mask, *limits)
     smooth = model_background(np.where(known, flat, np.float32(0)), mask)
     level = np.nanmedian(flat[mask]) if smooth is None else smooth
@@ -110,7 +110,38 @@ def box_medians(image, mask, height, width, limit):
     return mesh
 
 
-@kernel
+@inner_kernel
+def _window(values, low, high):
+    """Return first and past-the-last index of sorted values between two limits, both included."""
+    first, last = 0, values.size
+    beyond = values.size
+    while first < last:
+        middle = (first + last) // 2
+        if np.float64(values[middle]) < low:
+            first = middle + 1
+        else:
+            last = middle
+    start = first
+    last = beyond
+    while first < last:
+        middle = (first + last) // 2
+        if np.float64(values[middle]) <= high:
+            first = middle + 1
+        else:
+            last = middle
+    return start, first
+
+
+@inner_kernel
+def _middle_of(values, first, last):
+    """Return the median of a window of sorted values, float64."""
+    half = (first + last) // 2
+    if (last - first) % 2:
+        return np.float64(values[half])
+    return (np.float64(values[half - 1]) + np.float64(values[half])) / 2.0
+
+
+@inner_kernel
 def _last_window(values, limit):
     """Return the window of sorted values within the limits that clipping ends with."""
     first, last = 0, values.size
@@ -124,14 +155,14 @@ def _last_window(values, limit):
         for n in range(first, last):
             square += (np.float64(values[n]) - mean) ** 2
         spread = np.sqrt(square / count)
-        centre = clipping.middle_of(values, first, last)
+        centre = _middle_of(values, first, last)
         low, high = centre - limit * spread, centre + limit * spread
-        start, end = clipping.window(values, low, high)
+        start, end = _window(values, low, high)
         start, end = max(start, first), min(end, last)
         if start == first and end == last:
             break
         first, last = start, end
-    return clipping.window(values, low, high)
+    return _window(values, low, high)
 
 
 def _filled(mesh):

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import kernel, middle_in_place
 from onramp.steps import background_clipping as clipping
+from onramp.steps import value_order
+from onramp.steps.line_medians import subtract_medians
+from onramp.steps.value_order import order
 
 FULL = 2048
 CHANNELS = 4
@@ -56,8 +58,8 @@ def scene_mask(rate, n_sigma, by_histogram):
     """
     mask = ~np.isnan(rate) & (rate != 0)
     if n_sigma > 0:
-        values = clipping.sorted_values(rate, mask)
-        if values.size:
+        values = order(rate, mask)
+        if values.values.size:
             limits = clipping.background_limits(values, clipping.CLIP, n_sigma, by_histogram)
             clipping.clip_mask(rate, mask, *limits)
     return mask
@@ -94,47 +96,41 @@ def clean(image, mask, rules, flat=None):
     if flat is not None:
         image = image / flat
     unknown = np.isnan(image)
-    mask &= ~unknown
+    np.greater(mask, unknown, out=mask)
     if not mask.any():
         return None
     background, values = _level(image, mask, rules)
     image = image - background
     if rules.background_method is not NO_LEVEL and rules.n_sigma > 0:
-        values = clipping.sorted_values(image, mask) if values is None else values - background
-        if values.size:
+        if values is None:
+            values = order(image, mask)
+        if values.values.size:
             limits = clipping.lower_half_limits(values, rules.n_sigma)
             clipping.clip_mask(image, mask, *limits)
     cleaned = _without_noise(image, mask, unknown, rules)
     cleaned += background
     if flat is not None:
         cleaned *= flat
-    cleaned[unknown] = np.nan
+    if unknown.any():
+        cleaned[unknown] = np.nan
     return cleaned, background
 
 
 def _level(image, mask, rules):
-    """Return the background, and the values it leaves in the mask in order if it is a number."""
+    """Return the background, and what it leaves in the mask (Ordered) if it is a number."""
     if rules.background_method is NO_LEVEL:
         return np.float32(0.0), None
-    values = clipping.sorted_values(image, mask)
+    values = order(image, mask)
     limits = clipping.lower_half_limits(values, clipping.CLIP)
     clipping.clip_mask(image, mask, *limits)
-    values = values[slice(*clipping.window(values, *limits))]
     if rules.background_method == MODEL:
         from onramp.steps.background_model import model_background
 
         background = model_background(image, mask, rules.box_size)
         if background is not None:
             return background, None
-    return median_of_sorted(values), values
-
-
-def median_of_sorted(values):
-    """Return the median of sorted values in their own precision."""
-    half = values.size // 2
-    if values.size % 2:
-        return values[half]
-    return (values[half - 1] + values[half]) / values.dtype.type(2)
+    background, window = clipping.level(values, *limits)
+    return background, value_order.shifted(values, *window, background)
 
 
 def _without_noise(image, mask, unknown, rules):
@@ -150,36 +146,6 @@ def _without_noise(image, mask, unknown, rules):
     channels = CHANNELS if rules.by_channel and lines.shape[1] == FULL else 1
     subtract_medians(lines, background, channels)
     return lines if by_rows else np.ascontiguousarray(lines.T)
-
-
-@kernel
-def subtract_medians(lines, mask, channels):
-    """
-    Subtract from each line, or each channel of it, the median of its background, in place.
-
-    Parameters
-    ----------
-    lines : (nlines, n) float32
-    mask : (nlines, n) bool
-        Lines or channels of which nothing is set stay.
-    channels : int
-        Parts of a line that have their own median.
-    """
-    nlines, n = lines.shape
-    width = n // channels
-    values = np.empty(width, np.float32)
-    for line in range(nlines):
-        for first in range(0, n, width):
-            count = 0
-            for k in range(first, first + width):
-                if mask[line, k]:
-                    values[count] = lines[line, k]
-                    count += 1
-            if count:
-                lower, upper = middle_in_place(values, count)
-                median = (lower + upper) / np.float32(2.0)
-                for k in range(first, first + width):
-                    lines[line, k] -= median
 
 
 def median_of_integrations(samples):
