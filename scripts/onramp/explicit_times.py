@@ -1,5 +1,6 @@
 """When each group of an exposure is read, where that is not evenly spaced."""
 
+import itertools
 import math
 
 import yaml
@@ -51,7 +52,7 @@ def stored(exposure, content):
             "again"
         )
     reads = [read for group in times for read in group]
-    rising = all(a < b for a, b in zip(reads, reads[1:]))
+    rising = all(a < b for a, b in itertools.pairwise(reads))
     if not (rising and all(map(math.isfinite, reads))):
         raise InputError(f"{place} do not rise; fetch the file again")
     return times

@@ -160,7 +160,6 @@ class Exposure:
             self._refuse(f"{keyword}={value!r}", f"is not {kind}", "mend the header")
 
     def _check_mode(self):
-        header = self.primary
         if self.instrument not in DETECTORS:
             self._refuse(
                 f"INSTRUME={self.instrument}", "is unknown", f"known: {', '.join(DETECTORS)}"

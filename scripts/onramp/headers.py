@@ -127,8 +127,8 @@ def asdf_extension(file_name, model, read_times=None):
     """
     Return the extension without which the reference pipeline opens no file by name, as bytes.
 
-    It holds a document that says what the file is and, where groups are not evenly spaced, when they
-    are read; the keywords say the rest.
+    It holds a document that says what the file is and, where groups are not evenly spaced, when
+    they are read; the keywords say the rest.
     """
     more = f"  exposure:\n    read_times: {json.dumps(read_times)}\n" if read_times else ""
     text = ASDF_DOCUMENT.format(file_name=json.dumps(file_name), model=model, more=more).encode()

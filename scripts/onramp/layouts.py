@@ -46,7 +46,9 @@ def product_extensions(exposure, kind, shape, dark_current_known, optional_size=
         extensions = ramp_extensions(exposure, shape, tables)
         return [e for e in extensions if dark_known or e.name != "AVDRKCUR"]
     if kind.model == CUBE:
-        return slope_extensions(exposure, (nints, ny, nx), superstripe_products.integration_times(exposure))
+        return slope_extensions(
+            exposure, (nints, ny, nx), superstripe_products.integration_times(exposure)
+        )
     return slope_extensions(exposure, (ny, nx), [])
 
 

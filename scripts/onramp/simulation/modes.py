@@ -143,11 +143,22 @@ def change(mode, **changes):
     ]  # fmt: skip
     if outside:
         raise ParameterError(f"simulate: mode {mode.name}: the subarray leaves the detector")
+    if mode.pattern:
+        _check_stripes(mode)
     if mode.interleaved and (mode.subarray != "FULL" or mode.zero_frame):
         raise ParameterError(
             f"simulate: mode {mode.name}: IRS2 has full frames only, and no zero frames"
         )
     return mode
+
+
+def _check_stripes(mode):
+    from onramp.simulation.striped import stripes_of
+
+    try:
+        stripes_of(mode).runs()
+    except ValueError as problem:
+        raise ParameterError(f"simulate: mode {mode.name}: {problem}") from None
 
 
 def _nircam(detector, optics="F200W"):

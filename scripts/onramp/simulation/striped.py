@@ -105,7 +105,9 @@ def _position(rng, mode, detector, rate, position):
         first = slice(-length, None) if stripes.backwards else slice(length)
         own = type(own)(*(plane[first] for plane in own))
         light_here = light_here[first]
-        once = replace(mode, ny=length, ngroups=mode.ngroups * repeats, tframe=mode.tframe / repeats)
+        once = replace(
+            mode, ny=length, ngroups=mode.ngroups * repeats, tframe=mode.tframe / repeats
+        )
     hits = cosmic_rays(rng, once)
     hits = hits[~own.border[hits["y"], hits["x"]]]
     sci, zero = ramps(rng, once, own, light_here, hits)

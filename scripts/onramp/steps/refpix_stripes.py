@@ -37,9 +37,7 @@ class StripedOutputs:
         good = ((pixeldq & REFERENCE_PIXEL) != 0) & ((pixeldq & DO_NOT_USE) == 0)
         where = np.arange(pixeldq.size).reshape(pixeldq.shape)
         good, where = (self._as_read(plane, placement) for plane in (good, where))
-        self._sets = [
-            where[good & (self._lanes == lane)[None, :]] for lane in range(self._number)
-        ]
+        self._sets = [where[good & (self._lanes == lane)[None, :]] for lane in range(self._number)]
 
     def _as_read(self, plane, placement):
         """Turn a frame as stored to lines and columns in the order of reading (a view)."""
@@ -60,6 +58,4 @@ class StripedOutputs:
                 if not all(where.size for where in self._sets[first : first + 2]):
                     fast[:, :, first : first + 2] = 0
         lanes = np.ascontiguousarray(self._lanes[:: self._step])
-        return Offsets(
-            lanes, fast, np.empty((*shape, 0)), np.ones(shape, bool), self._transposed
-        )
+        return Offsets(lanes, fast, np.empty((*shape, 0)), np.ones(shape, bool), self._transposed)
