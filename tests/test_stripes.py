@@ -7,6 +7,7 @@ from onramp.explicit_times import of_stripes
 from onramp.exposure import Exposure
 from onramp.fitsrows import FitsImages
 from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
+from onramp.glance import glance
 from onramp.memory import predict_mb
 from onramp.parameters import Refpix, parse_steps
 from onramp.simulate import score, simulate
@@ -267,7 +268,7 @@ def changed(tmp_path):
 @pytest.mark.parametrize(
     ("keywords", "says"),
     [
-        ({"MSTR_RD2": 3}, "do not fill 8"),
+        ({"MSTR_RD2": 2}, "do not fill 8"),
         ({"MSTR_RD2": 0, "SSTR_NST": 0}, "stripes of 0 lines"),
         ({"MSTR_SK1": 2040}, "a stripe at line 20"),
         ({"MSTR_RD1": None}, "MSTR_RD1=None is no number of lines"),
@@ -327,9 +328,9 @@ def test_references_that_do_not_reach_the_stripes(changed, tmp_path):
         hdus[0].header.update({"SUBSTRT2": 301, "SUBSIZE2": 1748})
     process(files, tmp_path / "whole")
     with fits.open(files.references["mask"], mode="update") as hdus:
-        hdus["DQ"].data = hdus["DQ"].data[:-1]
-        hdus[0].header["SUBSIZE2"] = 1747
-    with pytest.raises(ReferenceFileError, match="stripes are among 1881-2046"):
+        hdus["DQ"].data = hdus["DQ"].data[:-3]
+        hdus[0].header["SUBSIZE2"] = 1745
+    with pytest.raises(ReferenceFileError, match="stripes are among 1880-2046"):
         process(files, tmp_path / "part")
 
 
@@ -383,3 +384,14 @@ def test_read_times_that_are_none(tmp_path, text, says):
     with pytest.raises(InputError, match=r"\[ASDF\]: meta.exposure.read_times") as caught:
         Exposure(uneven(tmp_path, text))
     assert says in str(caught.value)
+
+
+def test_jobs_are_planned_for_whole_frames(changed):
+    files = changed()
+    with Exposure(files.uncal) as exposure:
+        assert exposure.shape == (1, 12, 16, 64)
+        assert exposure.raw_shape == (16, 3, 8, 64)
+    assert glance(files.uncal).shape == (1, 12, 16, 64)
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus[0].header["MSTR_RD2"] = 2
+    assert glance(files.uncal).shape == (16, 3, 8, 64)  # the job says what is wrong

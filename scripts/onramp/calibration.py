@@ -449,8 +449,12 @@ def calibration_of(exposure, references, parameters, folder=None, threads=1):
         from onramp.miri_calibration import MiriCalibration
 
         return MiriCalibration(exposure, references, parameters, folder, threads)
-    if exposure.superstriped:
-        from onramp.superstripes import SuperstripeCalibration
+    kind = Calibration
+    if exposure.stripes:
+        from onramp import superstripes
 
-        return SuperstripeCalibration(exposure, references, parameters, folder, threads)
-    return Calibration(exposure, references, parameters, folder, threads)
+        kind = superstripes.SuperstripeCalibration if exposure.superstriped else Calibration
+    calibration = kind(exposure, references, parameters, folder, threads)
+    if exposure.stripes:
+        superstripes.check_steps(exposure, calibration)
+    return calibration

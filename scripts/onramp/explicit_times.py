@@ -3,8 +3,6 @@
 import itertools
 import math
 
-import yaml
-
 from onramp.errors import InputError
 
 CLOCK = 10e-6  # of a sample [s]
@@ -34,6 +32,8 @@ def stored(exposure, content):
     """
     if NAME not in content:
         return None
+    import yaml
+
     from onramp.asdf_facts import read_tree
 
     place = f"{exposure.path}[ASDF]: meta.exposure.read_times"

@@ -359,7 +359,8 @@ class Exposure:
         if "INT_TIMES" not in self._file:
             return np.zeros(0)
         with fits.open(self.path, memmap=False) as file:
-            return np.asarray(file["INT_TIMES"].data["int_start_MJD_UTC"], np.float64)
+            starts = np.asarray(file["INT_TIMES"].data["int_start_MJD_UTC"], np.float64)
+        return starts[:: self.stripes.number] if self.superstriped else starts
 
     def table(self, name) -> bytes | None:
         """Return a table extension as bytes, header and data, or None if there is none."""

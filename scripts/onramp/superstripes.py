@@ -12,6 +12,25 @@ OF_STRIPES = "mask", "saturation", "superbias"
 """References of the steps that look at stripes."""
 
 
+def check_steps(exposure, calibration):
+    """
+    Refuse what the steps cannot do with a striped exposure.
+
+    Raises
+    ------
+    ParameterError
+        If ipc is on, or refpix is off where it puts superstripes together.
+    """
+    if calibration.ipc:
+        raise ParameterError(
+            f"{exposure.path}: ipc is not for striped subarrays; give ipc.skip: true"
+        )
+    if exposure.superstriped and not calibration.refpix:
+        raise ParameterError(
+            f"{exposure.path}: superstripes are put together by refpix; give refpix.skip: false"
+        )
+
+
 class PositionRows:
     """
     The integrations of an image that read one position of the stripes.
@@ -112,14 +131,6 @@ class SuperstripeCalibration(Calibration):
 
     def __init__(self, exposure, references, parameters, folder=None, threads=1):
         super().__init__(exposure, references, parameters, folder, threads)
-        if self.ipc:
-            raise ParameterError(
-                f"{exposure.path}: ipc is not for superstripes; give ipc.skip: true"
-            )
-        if not self.refpix:
-            raise ParameterError(
-                f"{exposure.path}: superstripes are put together by refpix; give refpix.skip: false"
-            )
         self._pieces = exposure.stripes.pieces()
         self.positions = [
             PositionCalibration(exposure, n, references, parameters)
