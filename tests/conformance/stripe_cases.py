@@ -129,10 +129,13 @@ def _superstripes():
         _stripes("superstripes_of_1_group", mode=pure, ngroups=1),
         _stripes("superstripes_again_of_1_group", mode=again, ngroups=1),
         _stripes("superstripes_parity_off", {"refpix": {"odd_even_columns": False}}, mode=soss),
+        _stripes("superstripes_at_the_edge", mode=soss, ystart=2037, dense_flags=True),
         _stripes("superstripes_second_segment", mode=pure, edit=_second_segment),
         _stripes("superstripes_flicker", cleaned, mode=pure),
         _stripes("superstripes_again_flicker", cleaned, mode=again),
         _stripes("superstripes_likely", {"ramp_fit": {"algorithm": "LIKELY"}}, mode=pure),
+        _stripes("superstripes_refpix_off", {"refpix": {"skip": True}}, mode=pure,
+                 crash="Unsupported shape", refusal="refpix.skip: false"),
         _stripes("superstripes_no_bias", mode=whole, edit=edits.without("superbias")),
     ]  # fmt: skip
 
