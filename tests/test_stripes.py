@@ -271,7 +271,7 @@ def changed(tmp_path):
         ({"MSTR_RD2": 2}, "do not fill 8"),
         ({"MSTR_RD2": 0, "SSTR_NST": 0}, "stripes of 0 lines"),
         ({"MSTR_SK1": 2040}, "a stripe at line 20"),
-        ({"MSTR_RD1": None}, "MSTR_RD1=None is no number of lines"),
+        ({"MSTR_RD1": None}, "means stripes, but MSTR_RD1 is missing"),
         ({"MSTR_ILV": -1}, "MSTR_ILV=-1 is no number of lines"),
         ({"SSTR_STP": 1.5}, "SSTR_STP=1.5 is no number of lines"),
         ({"SSTR_NST": 5}, "SSTR_NST=5 does not divide the 16 integrations"),

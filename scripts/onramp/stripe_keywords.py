@@ -29,7 +29,10 @@ def find_stripes(exposure, values):
     """
     if not any(values.values()):
         return None
+    said = next(f"{keyword}={value}" for keyword, value in values.items() if value)
     for keyword, value in values.items():
+        if value is None:
+            _refuse(exposure, f"{said} means stripes, but {keyword} is missing", "mend the header")
         known = isinstance(value, int | float) and not isinstance(value, bool)
         if not (known and math.isfinite(value) and value == int(value) and value >= 0):
             _refuse(exposure, f"{keyword}={value!r} is no number of lines", "mend the header")
