@@ -65,6 +65,8 @@ def test_another_seed_gives_another_exposure_and_the_same_references(tmp_path):
 def test_header_agrees_with_the_data_and_files_verify(tmp_path, name):
     mode = MODES[name]
     size = {} if mode.interleaved else {"nx": min(mode.nx, 96), "ny": min(mode.ny, 32)}
+    if mode.pattern:
+        size.pop("ny" if mode.fast_is_x else "nx")
     exposure = simulate(name, tmp_path, 5, nints=2, ngroups=3, **size)
     references = [path for path in exposure.references.values() if path.suffix == ".fits"]
     assert len(exposure.references) - len(references) == mode.miri  # emicorr is asdf

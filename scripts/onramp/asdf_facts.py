@@ -48,12 +48,16 @@ def read_facts(path) -> dict:
     if not content.startswith(b"#ASDF"):
         raise OSError("not an ASDF file")
     try:
-        tree = yaml.load(content.partition(END)[0], _Loader)
-        meta = tree["meta"]
+        meta = read_tree(content)["meta"]
         facts = {keyword: _find(meta, place) for keyword, place in FACTS.items()}
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as problem:
         raise OSError("the head of the file is damaged") from problem
     return facts | dict.fromkeys(OTHERS)
+
+
+def read_tree(content):
+    """Return the YAML at the head of an ASDF file, given as bytes."""
+    return yaml.load(content.partition(END)[0], _Loader)
 
 
 def _find(meta, place):

@@ -116,7 +116,7 @@ class Calibration:
 
             self.interleaved = irs2_survey.survey(self)
         elif self.refpix:
-            self._survey_reference_pixels()
+            self.measure_offsets(self.refpix_method(self.pixeldq))
         stopwatch.add("refpix", since)
 
     def outcome_keywords(self):
@@ -124,17 +124,22 @@ class Calibration:
         return {}
 
     def _pixel_quality(self):
-        ny, nx = self.exposure.shape[2:]
-        dq = np.zeros((ny, nx), np.uint32)
+        masked, dq = self.quality(0, self.exposure.shape[2])
+        self.mask = (masked & DO_NOT_USE).astype(np.uint8)
+        return dq
+
+    def quality(self, first, last):
+        """Return the data quality of rows [first, last) after dq_init and after superbias."""
+        dq = np.zeros((last - first, self.exposure.shape[3]), np.uint32)
         if self.masked:
-            dq |= self.references["mask"].dq(0, ny)
-        self.mask = (dq & DO_NOT_USE).astype(np.uint8)
+            dq |= self.references["mask"].dq(first, last)
+        masked = dq.copy()
         if self.saturated:
             reference = self.references["saturation"]
-            dq |= saturation.quality(reference.read("SCI", 0, ny), reference.dq(0, ny))
+            dq |= saturation.quality(reference.read("SCI", first, last), reference.dq(first, last))
         if self.biased:
-            dq |= self.references["superbias"].dq(0, ny)
-        return dq
+            dq |= self.references["superbias"].dq(first, last)
+        return masked, dq
 
     def close(self):
         """Give up what is kept on disk."""
@@ -145,13 +150,20 @@ class Calibration:
         reference = self.references.get("superbias")
         return None if reference is None else reference.read("SCI", first, last)
 
-    def _survey_reference_pixels(self):
-        nints, ngroups, ny, _ = self.exposure.shape
-        correction = refpix.prepare(
-            self.exposure.subarray, self.pixeldq, self.parameters.refpix, self._kernels()
-        )
+    def refpix_method(self, pixeldq):
+        """Return how reference pixels are used; None if there are none to use."""
+        placement, parameters = self.exposure.subarray, self.parameters.refpix
+        if self.exposure.stripes and not placement.full:
+            from onramp.steps.refpix_stripes import StripedOutputs
+
+            return StripedOutputs(placement, pixeldq, parameters)
+        return refpix.prepare(placement, pixeldq, parameters, self._kernels())
+
+    def measure_offsets(self, correction):
+        """Find what `refpix_method` subtracts from each group."""
         if correction is None:
             return
+        nints, ngroups, ny, _ = self.exposure.shape
         bias = self._bias(0, ny) if self.biased else None
         zero_bias = None
         if self.biased:
@@ -348,7 +360,8 @@ class Calibration:
         coefficients, dq = reference.read("COEFFS", *rows), reference.dq(*rows)
         inverse = None
         readout = self.exposure.readout
-        if reference.has("INV_COEFFS") and readout.nframes > 1 and readout.ngroups > 1:
+        even = self.exposure.read_times is None and not reference.striped
+        if reference.has("INV_COEFFS") and readout.nframes > 1 and readout.ngroups > 1 and even:
             inverse = reference.read("INV_COEFFS", *rows)
         pixeldq |= linearity.prepare_coefficients(coefficients, dq, pixeldq)
         if inverse is None:
@@ -407,13 +420,8 @@ class Calibration:
     def corrected_zeroframe(self, first, last, through=STEPS[-1]):
         """Return the zero frames of rows [first, last) after a step, (nints, rows, nx) float32."""
         done = STEPS[: STEPS.index(through) + 1]
-        bias = self._bias(first, last) if self.biased and "superbias" in done else None
-        frames = self._zero_frames(first, last, slice(None), bias, "saturation" in done)
-        unusable = frames == 0.0
+        frames = self.early_zeroframe(first, last, done)
         ramps = frames[:, None]
-        if self.zero_offsets is not None and "refpix" in done:
-            self._subtract_offsets(ramps, first, self.zero_offsets)
-            frames[unusable] = 0.0
         if self.linear and "linearity" in done:
             reference = self.references["linearity"]
             coefficients = reference.read("COEFFS", first, last)
@@ -424,6 +432,16 @@ class Calibration:
             frames[unusable] = 0.0
         return frames
 
+    def early_zeroframe(self, first, last, done):
+        """Return the zero frames of rows [first, last) after those steps up to refpix in `done`."""
+        bias = self._bias(first, last) if self.biased and "superbias" in done else None
+        frames = self._zero_frames(first, last, slice(None), bias, "saturation" in done)
+        unusable = frames == 0.0
+        if self.zero_offsets is not None and "refpix" in done:
+            self._subtract_offsets(frames[:, None], first, self.zero_offsets)
+            frames[unusable] = 0.0
+        return frames
+
 
 def calibration_of(exposure, references, parameters, folder=None, threads=1):
     """Return the steps before jump detection as the exposure's instrument has them."""
@@ -431,4 +449,12 @@ def calibration_of(exposure, references, parameters, folder=None, threads=1):
         from onramp.miri_calibration import MiriCalibration
 
         return MiriCalibration(exposure, references, parameters, folder, threads)
-    return Calibration(exposure, references, parameters, folder, threads)
+    kind = Calibration
+    if exposure.stripes:
+        from onramp import superstripes
+
+        kind = superstripes.SuperstripeCalibration if exposure.superstriped else Calibration
+    calibration = kind(exposure, references, parameters, folder, threads)
+    if exposure.stripes:
+        superstripes.check_steps(exposure, calibration)
+    return calibration

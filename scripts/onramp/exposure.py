@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from onramp import explicit_times, stripe_keywords
 from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
 from onramp.interleaving import COLUMNS, NORMAL, REFERENCE, SCIENCE, ScienceRows, is_interleaved
@@ -46,11 +47,18 @@ class Exposure:
         File name without ``_uncal.fits``.
     primary : astropy.io.fits.Header
     shape : (int, int, int, int)
-        nints, ngroups, ny, nx; of science pixels alone where frames are interleaved.
+        nints, ngroups, ny, nx; of science pixels alone where frames are interleaved, of whole
+        frames where stripes are put together to these.
     raw_shape : (int, int, int, int)
         As in the file.
     sci, raw : ScienceRows or ImageRows
-        The samples of `shape` and of `raw_shape`.
+        The samples, without and with interleaved reference pixels.
+    subarray : Placement
+        Where frames of `shape` lie and how they are read.
+    stripes : Stripes or None
+        How stored frames are made of stripes, if they are.
+    read_times : list of list of float or None
+        When the reads of each group end [s], if they are not evenly spaced.
 
     Raises
     ------
@@ -106,8 +114,16 @@ class Exposure:
             self._check_interleaving()
             self.sci = ScienceRows(self.raw, self.detector)
             self.shape = self.sci.shape
-        self._check_sizes()
         self._check_values()
+        self.subarray = self._placement()
+        keywords = {keyword: self._value(keyword) for keyword in stripe_keywords.KEYWORDS}
+        self.stripes = stripe_keywords.find_stripes(self, keywords)
+        self._check_sizes()
+        if self.superstriped:
+            stripe_keywords.check_positions(self)
+            self.subarray = self.stripes.whole
+            self.shape = self.stripes.whole_shape(self.raw_shape)
+        self.read_times = self._find_read_times()
 
     def _refuse(self, keyword, problem, remedy):
         raise InputError(f"{self.path}: {keyword} {problem}; {remedy}")
@@ -144,7 +160,6 @@ class Exposure:
             self._refuse(f"{keyword}={value!r}", f"is not {kind}", "mend the header")
 
     def _check_mode(self):
-        header = self.primary
         if self.instrument not in DETECTORS:
             self._refuse(
                 f"INSTRUME={self.instrument}", "is unknown", f"known: {', '.join(DETECTORS)}"
@@ -156,13 +171,6 @@ class Exposure:
             self._refuse(
                 f"EXP_TYPE={self.exp_type}", "is a guide-star mode", "only science is processed"
             )
-        for keyword in ("MSTR_RD1", "SSTR_NST"):
-            if header.get(keyword):
-                self._refuse(
-                    f"{keyword}={header[keyword]}",
-                    "means a striped subarray, which is not supported yet",
-                    "use the official pipeline",
-                )
 
     def _check_interleaving(self):
         expected = COLUMNS, SCIENCE
@@ -197,13 +205,20 @@ class Exposure:
                     "fetch the file again",
                 )
         rows, columns = self.detector_shape
+        slow = f"SUBSTRT{abs(header['SLOWAXIS'])}"
         for start, size, full in (("SUBSTRT1", nx, columns), ("SUBSTRT2", ny, rows)):
+            size = 1 if self.stripes and start == slow else size
             if not 1 <= header[start] <= full + 1 - size:
                 self._refuse(
                     f"{start}={header[start]}",
                     f"places the subarray outside the {full} pixel detector",
                     "fetch the file again",
                 )
+
+    def _find_read_times(self):
+        if self.superstriped and self.stripes.repeats > 1:
+            return explicit_times.of_stripes(self)
+        return explicit_times.stored(self, self._file.data_bytes("ASDF"))
 
     def _check_values(self):
         header = self.primary
@@ -255,6 +270,17 @@ class Exposure:
         return str(self.primary.get("READPATT", "N/A")).strip().upper()
 
     @property
+    def area(self) -> Placement:
+        """What references have to cover."""
+        striped = self.stripes is not None and not self.superstriped
+        return self.stripes.area if striped else self.subarray
+
+    @property
+    def superstriped(self) -> bool:
+        """Whether stripes are put together to whole frames."""
+        return self.stripes is not None and self.stripes.number > 0
+
+    @property
     def interleaved(self) -> bool:
         """Whether frames hold interleaved reference pixels (IRS2)."""
         return is_interleaved(self.readpatt)
@@ -284,9 +310,7 @@ class Exposure:
         """NGROUPS, NFRAMES and GROUPGAP."""
         return Readout(self.shape[1], int(self.primary["NFRAMES"]), int(self.primary["GROUPGAP"]))
 
-    @property
-    def subarray(self) -> Placement:
-        """Where the subarray lies and how it is read."""
+    def _placement(self):
         header = self.primary
         return Placement(
             int(header["SUBSTRT1"]),
@@ -305,7 +329,7 @@ class Exposure:
         if not self.primary.get("ZEROFRAM") or "ZEROFRAME" not in self._file:
             return None
         image = self._file.image("ZEROFRAME")
-        nints, _, ny, nx = self.shape
+        nints, _, ny, nx = self.raw_shape
         if image.shape != (nints, ny, nx):
             raise InputError(
                 f"{self.path}[ZEROFRAME]: shape {image.shape}; expected {(nints, ny, nx)}; fetch "
@@ -335,7 +359,8 @@ class Exposure:
         if "INT_TIMES" not in self._file:
             return np.zeros(0)
         with fits.open(self.path, memmap=False) as file:
-            return np.asarray(file["INT_TIMES"].data["int_start_MJD_UTC"], np.float64)
+            starts = np.asarray(file["INT_TIMES"].data["int_start_MJD_UTC"], np.float64)
+        return starts[:: self.stripes.number] if self.superstriped else starts
 
     def table(self, name) -> bytes | None:
         """Return a table extension as bytes, header and data, or None if there is none."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp import cores as core_counts
-from onramp import headers, provenance, references
+from onramp import headers, provenance, references, superstripe_products
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
 from onramp.frame_products import (
@@ -90,6 +90,7 @@ class ExposureJob:
         self.started, self.begun = time.perf_counter(), datetime.now(UTC)
         self.open_products = []
         self.open_ramps = []
+        self.early_ramps = []
 
     def run(self):
         """Run all steps; leave complete products or none."""
@@ -129,7 +130,9 @@ class ExposureJob:
         self._log_plan(stream, chosen)
         stream.survey()
         products, stream.recorders = self._products(stream, exposure, chosen)
+        early = superstripe_products.take_early(stream.recorders) if exposure.superstriped else {}
         outcome = stream.run()
+        superstripe_products.write_early(stream, early, self.early_ramps)
         statistics = self._statistics(stream, exposure, chosen, outcome)
         own = stream.calibration.outcome_keywords()
         for product in self.open_products:
@@ -189,7 +192,9 @@ class ExposureJob:
             products[kind.suffix] = self._open(header, _extensions(stream, kind, header))
             sinks[kind.step][kind.model] += products[kind.suffix]
             if kind.model == RAMP and kind.step not in PARTS:
-                self.open_ramps.append((kind.step, products[kind.suffix]))
+                early = superstripe_products.in_stripes(exposure, kind.step)
+                ramps = self.early_ramps if early else self.open_ramps
+                ramps.append((kind.step, products[kind.suffix]))
         return products, {step: partial(_write, step, models) for step, models in sinks.items()}
 
     def _header(self, kind, stream, exposure, chosen):
@@ -198,10 +203,11 @@ class ExposureJob:
         states = {step: stream.states[step] for step in done}
         if drafted:
             states["ramp_fit"] = "COMPLETE"
+        early = superstripe_products.in_stripes(exposure, kind.step)
         header = headers.primary_header(
-            exposure.primary,
+            superstripe_products.primary_header(exposure, kind.step),
             f"{exposure.name}_{kind.suffix}.fits",
-            model_of(kind, exposure.exp_type),
+            superstripe_products.MODEL if early else model_of(kind, exposure.exp_type),
             states,
             _used_references(chosen, stream, done),
             self.provenance,
@@ -349,7 +355,8 @@ def _extensions(stream, kind, header):
             stream.exposure, kind, shape_after(step, stream.exposure, stream.parameters),
             stream.calibration.dark_current_known, stream.fitting.optional_size,
         )  # fmt: skip
-    content = headers.asdf_extension(header["FILENAME"], header["DATAMODL"])
+    times = superstripe_products.read_times(stream.exposure, kind.step)
+    content = headers.asdf_extension(header["FILENAME"], header["DATAMODL"], times)
     return [*extensions, RawExtension("ASDF", content)]
 
 

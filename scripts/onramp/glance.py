@@ -8,6 +8,7 @@ from onramp.errors import InputError
 START = 65536
 TEXT = re.compile(rb"(INSTRUME|DETECTOR)= '([^']*)'")
 AXIS = re.compile(rb"NAXIS([1-4]) *= *(\d+) ")
+SUPERSTRIPES = re.compile(rb"SSTR_NST= *[1-9]")
 EXTENSION = b"XTENSION= 'IMAGE"
 NAME = re.compile(rb"EXTNAME *= '(\w+) *'")
 
@@ -18,7 +19,7 @@ class Glance(NamedTuple):
     instrument: str
     detector: str
     shape: tuple[int, int, int, int]
-    """nints, ngroups, ny, nx."""
+    """nints, ngroups, ny, nx; of whole frames where stripes are put together to these."""
 
 
 def glance(uncal) -> Glance:
@@ -43,4 +44,18 @@ def glance(uncal) -> Glance:
         raise InputError(f"{uncal}: does not begin as an uncal file does; fetch it again")
     words = (facts[keyword].decode("ascii", "replace").strip() for keyword in sorted(facts))
     detector, instrument = words
-    return Glance(instrument, detector, tuple(axes[n] for n in (4, 3, 2, 1)))
+    shape = tuple(axes[n] for n in (4, 3, 2, 1))
+    if SUPERSTRIPES.search(primary):
+        shape = _whole_shape(uncal) or shape
+    return Glance(instrument, detector, shape)
+
+
+def _whole_shape(uncal):
+    """Return the shape of what superstripes are put together to, or None if they cannot be."""
+    from onramp.exposure import Exposure
+
+    try:
+        with Exposure(uncal) as exposure:
+            return exposure.shape
+    except InputError:
+        return None  # said by the job itself

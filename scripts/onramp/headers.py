@@ -19,7 +19,7 @@ meta:
   filename: {file_name}
   model_type: {model}
   telescope: JWST
-...
+{more}...
 """
 STEP_KEYWORDS = {
     "charge_migration": ("S_CHGMIG", "Charge Migration"),
@@ -123,13 +123,15 @@ def _title(header, text):
         header.append((" ", line), end=True)
 
 
-def asdf_extension(file_name, model):
+def asdf_extension(file_name, model, read_times=None):
     """
     Return the extension without which the reference pipeline opens no file by name, as bytes.
 
-    It holds a document that says no more than what the file is; the keywords say the rest.
+    It holds a document that says what the file is and, where groups are not evenly spaced, when
+    they are read; the keywords say the rest.
     """
-    text = ASDF_DOCUMENT.format(file_name=json.dumps(file_name), model=model).encode()
+    more = f"  exposure:\n    read_times: {json.dumps(read_times)}\n" if read_times else ""
+    text = ASDF_DOCUMENT.format(file_name=json.dumps(file_name), model=model, more=more).encode()
     column = fits.Column("ASDF_METADATA", f"{len(text)}B", array=np.frombuffer(text, "u1")[None])
     table = fits.BinTableHDU.from_columns([column], name="ASDF")
     buffer = io.BytesIO()

@@ -6,6 +6,7 @@ from onramp.errors import ParameterError
 from onramp.flags import DO_NOT_USE
 from onramp.interleaving import COLUMNS, SCIENCE, science_rows
 from onramp.parameters import STEPS
+from onramp.superstripe_products import in_stripes
 
 LATER = (
     *("linearity", "dark_current", "charge_migration", "jump"),
@@ -43,7 +44,7 @@ def shape_after(step, exposure, parameters):
     """Return nints, ngroups, ny, nx of what a step leaves."""
     if exposure.interleaved and keeps_reference_pixels(step, parameters):
         return exposure.raw_shape
-    return exposure.shape
+    return exposure.raw_shape if in_stripes(exposure, step) else exposure.shape
 
 
 def whole_frames(step, calibration, first, science):

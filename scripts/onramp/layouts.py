@@ -3,6 +3,7 @@
 import numpy as np
 from astropy.io import fits
 
+from onramp import superstripe_products
 from onramp.headers import with_unit
 from onramp.pipelines import steps_of
 from onramp.product_list import CUBE, OPTIONAL, RAMP, SEGMENTS
@@ -41,10 +42,14 @@ def product_extensions(exposure, kind, shape, dark_current_known, optional_size=
     if kind.model == RAMP:
         steps = steps_of(exposure.instrument)
         dark_known = dark_current_known and steps.index(kind.step) >= steps.index("dark_current")
-        return [e for e in ramp_extensions(exposure, shape) if dark_known or e.name != "AVDRKCUR"]
+        tables = superstripe_products.tables(exposure, kind.step)
+        extensions = ramp_extensions(exposure, shape, tables)
+        return [e for e in extensions if dark_known or e.name != "AVDRKCUR"]
     if kind.model == CUBE:
-        return slope_extensions(exposure, (nints, ny, nx), exposure.table("INT_TIMES"))
-    return slope_extensions(exposure, (ny, nx), None)
+        return slope_extensions(
+            exposure, (nints, ny, nx), superstripe_products.integration_times(exposure)
+        )
+    return slope_extensions(exposure, (ny, nx), [])
 
 
 def slope_extensions(exposure, shape, times):
@@ -55,8 +60,8 @@ def slope_extensions(exposure, shape, times):
     ----------
     exposure : Exposure
     shape : tuple of int
-    times : bytes or None
-        The INT_TIMES table to carry along.
+    times : list of (str, bytes)
+        Tables of integration times to carry along.
     """
     sci = with_unit(exposure.sci_keywords(), "DN/s")
     extensions = [
@@ -64,8 +69,7 @@ def slope_extensions(exposure, shape, times):
         Extension("ERR", shape, np.float32, fits.Header([("BUNIT", "DN/s")])),
         Extension("DQ", shape, np.uint32),
     ]
-    if times is not None:
-        extensions.append(RawExtension("INT_TIMES", times))
+    extensions += [RawExtension(*table) for table in times]
     extensions.append(Extension("VAR_POISSON", shape, np.float32))
     extensions.append(Extension("VAR_RNOISE", shape, np.float32))
     return extensions
@@ -80,21 +84,20 @@ def segment_extensions(exposure, nsegments, njumps):
     return [empty_extension("SCI", exposure.sci_keywords()), *planes]
 
 
-def ramp_extensions(exposure, shape):
+def ramp_extensions(exposure, shape, tables):
     """Return the extensions of a ramp product (nints, ngroups, ny, nx) in the reference's order."""
+    plane = shape[2:]
+    if exposure.superstriped and shape == exposure.raw_shape:
+        plane = exposure.stripes.number, *plane
     sci = with_unit(exposure.sci_keywords(), "DN")
     extensions = [
         Extension("SCI", shape, np.float32, sci),
-        Extension("PIXELDQ", shape[2:], np.uint32),
+        Extension("PIXELDQ", plane, np.uint32),
         Extension("GROUPDQ", shape, np.uint8),
     ]
     if exposure.zeroframe is not None:
-        extensions.append(Extension("ZEROFRAME", exposure.zeroframe.shape, np.float32))
+        extensions.append(Extension("ZEROFRAME", (shape[0], *shape[2:]), np.float32))
     if exposure.reference_output is not None:
         extensions.append(Extension("REFOUT", exposure.reference_output.shape, np.float32))
     extensions.append(Extension("AVDRKCUR", shape[2:], np.float32))
-    for name in ("GROUP", "INT_TIMES"):
-        content = exposure.table(name)
-        if content is not None:
-            extensions.append(RawExtension(name, content))
-    return extensions
+    return extensions + [RawExtension(*table) for table in tables]

@@ -5,6 +5,7 @@ import math
 from onramp.bands import band_height
 from onramp.limits import FULL
 from onramp.parameters import Detector1Parameters
+from onramp.product_list import LIKELIHOOD
 
 BASE = 200e6  # interpreter, libraries and compiled kernels
 SURVEY_PIXEL = 37  # bytes for each pixel of the frame while it is surveyed
@@ -47,7 +48,12 @@ def predict_mb(uncal, cores=1, rows=None, steps=None) -> int:
     )  # brings the kernels along, which a prediction does without
 
     with Exposure(uncal) as exposure:
-        return predict_shape_mb(exposure.raw_shape, cores, rows, steps)
+        shape = exposure.raw_shape if exposure.interleaved else exposure.shape
+        steps = steps or Detector1Parameters()
+        if exposure.read_times:
+            fit = steps.ramp_fit.model_copy(update={"algorithm": LIKELIHOOD})
+            steps = steps.model_copy(update={"ramp_fit": fit})
+        return predict_shape_mb(shape, cores, rows, steps)
 
 
 def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:

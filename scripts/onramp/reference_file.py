@@ -1,5 +1,7 @@
 """An open reference file: checked, cut to the exposure's subarray, read by bands of rows."""
 
+import copy
+
 import numpy as np
 
 from onramp.errors import ReferenceFileError
@@ -9,6 +11,7 @@ from onramp.interleaving import COLUMNS, ScienceRows, is_interleaved
 from onramp.limits import LARGEST_FACTOR, MOST_FRAMES, detector_shape
 from onramp.reference_index import text, wrong_detector
 from onramp.reference_types import REFERENCE_TYPES, Reference, type_for
+from onramp.stripes import StripedRows
 
 
 def open_reference(reference: Reference, exposure):
@@ -51,6 +54,8 @@ class OpenReference:
     reference : Reference
     header : astropy.io.fits.Header
         Primary header.
+    striped : bool
+        Whether it is cut to stripes.
     """
 
     def __init__(self, reference, exposure):
@@ -68,6 +73,7 @@ class OpenReference:
                 self._separate(exposure)
             self._check_tables()
             self._definition = self._read_definition()
+            self.striped = False
             self._rows, self._columns = self._place(exposure)
         except BaseException:
             self._file.close()
@@ -267,6 +273,10 @@ class OpenReference:
         wanted = exposure.subarray
         xstart, ystart = self._corner(main)
         ny, nx = main.shape[-2:]
+        alike = (xstart, ystart, ny, nx) == (wanted.xstart, wanted.ystart, wanted.ny, wanted.nx)
+        if exposure.stripes and not exposure.superstriped and not alike:
+            self._keep_lines(*exposure.stripes.rows_and_columns())
+            return slice(None), slice(None)
         x, y = wanted.xstart - xstart, wanted.ystart - ystart
         height, width = exposure.shape[-2:]
         if x < 0 or y < 0 or x + width > nx or y + height > ny:
@@ -278,6 +288,35 @@ class OpenReference:
                 f"give a file that covers them with override_{self.reference.type}",
             )
         return slice(y, y + height), slice(x, x + width)
+
+    def cut(self, rows, columns):
+        """Return the same reference cut to other rows and columns of the detector, from 0."""
+        other = copy.copy(self)
+        other._images = self._stored_images
+        other._keep_lines(rows, columns)
+        other._rows = other._columns = slice(None)
+        return other
+
+    def _keep_lines(self, rows, columns):
+        """Make the images those of a striped frame."""
+        main = next(iter(self._images.values()))
+        xstart, ystart = self._corner(main)
+        rows, columns = rows + 1 - ystart, columns + 1 - xstart
+        for lines, size, start, name in (
+            (rows, main.shape[-2], ystart, "rows"), (columns, main.shape[-1], xstart, "columns"),
+        ):  # fmt: skip
+            if lines.min() < 0 or lines.max() >= size:
+                first, last = lines.min() + start, lines.max() + start
+                self._refuse(
+                    f"[{main.name}]",
+                    f"covers {name} {_span(start, size)} of the detector, but the exposure's "
+                    f"stripes are among {first}-{last}",
+                    f"give a file that covers them with override_{self.reference.type}",
+                )
+        self.striped = True
+        self._images = {
+            name: StripedRows(image, rows, columns) for name, image in self._images.items()
+        }
 
     def _corner(self, main):
         corner = [self.header.get(keyword) for keyword in ("SUBSTRT1", "SUBSTRT2")]

@@ -127,7 +127,7 @@ def mismatch(facts, exposure) -> str | None:
         if allowed and _own(exposure, keyword) not in allowed:
             return f"{keyword}={'|'.join(sorted(allowed))}"
     if _own(exposure, "SUBARRAY") not in _named_subarrays(facts):
-        return _uncovered(facts, exposure.subarray)
+        return _uncovered(facts, exposure.area)
     return None
 
 

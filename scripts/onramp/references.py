@@ -181,7 +181,7 @@ class ReferenceFolder:
 
     def _suiting(self, exposure, kind):
         """Return the files that suit but for the date, and the others with the reason."""
-        place = exposure.subarray
+        place = exposure.area
         key = (kind, exposure.instrument, exposure.detector, exposure.exp_type, exposure.readpatt,
                place.name, place.xstart, place.ystart, place.nx, place.ny)  # fmt: skip
         if key not in self._suited:

@@ -1,5 +1,6 @@
 """Simulated exposures, the references that calibrate them, and the truth to score a run against."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from onramp.errors import ParameterError
 from onramp.simulation import detector as detectors
-from onramp.simulation import interleaved
+from onramp.simulation import interleaved, striped
 from onramp.simulation.modes import (
     MODES,
     NIRCAM_FULL,
@@ -70,19 +71,21 @@ def simulate(mode, output, seed, **changes):
         raise ParameterError(f"simulate: seed {seed} is not between 0 and {LARGEST_SEED}")
     mode = change(mode, **changes)
     output = Path(output)
-    region = detectors.reference_region(mode)
+    region = striped.whole_lines(mode) if mode.pattern else detectors.reference_region(mode)
     detector = detectors.build(mode, region)
     references = write_references(mode, detector, region, output / "references")
-    detector = detectors.cut(detector, region, detectors.region_of(mode))
-
     rng = np.random.default_rng([seed, mode.observation])
-    rate = light(rng, mode, detector)
-    hits = cosmic_rays(rng, mode)
-    hits = hits[~detector.border[hits["y"], hits["x"]]]
-    sci, zero = ramps(rng, mode, detector, rate, hits)
+    if mode.pattern:
+        sci, zero, (rate, detector, hits) = striped.expose(rng, mode, detector)
+    else:
+        detector = detectors.cut(detector, region, detectors.region_of(mode))
+        rate = light(rng, mode, detector)
+        hits = cosmic_rays(rng, mode)
+        hits = hits[~detector.border[hits["y"], hits["x"]]]
+        sci, zero = ramps(rng, mode, detector, rate, hits)
     if mode.interleaved:
         sci = interleaved.frames(rng, mode, sci)
-    uncal = write_uncal(mode, seed, sci, zero, output / "uncal")
+    uncal = write_uncal(replace(mode, nints=len(sci)), seed, sci, zero, output / "uncal")
     name = exposure_name(mode, seed)
     truth = write_truth(mode, name, rate, detector, hits, output / "truth")
     return SimulatedExposure(uncal, references, truth)

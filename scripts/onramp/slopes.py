@@ -59,6 +59,11 @@ class RampFitting:
         self.frame_time = exposure.frame_time
         ngroups = exposure.shape[1]
         self.algorithm = parameters.algorithm
+        self.read_times = exposure.read_times
+        if self.read_times and self.algorithm != LIKELIHOOD:
+            log.warning("%s: groups are not evenly spaced: ramp_fit.algorithm is LIKELY here",
+                        exposure.name)  # fmt: skip
+            self.algorithm = LIKELIHOOD
         if self.algorithm == LIKELIHOOD and ngroups < LIKELIHOOD_GROUPS:
             log.warning(
                 "%s: LIKELY needs %d groups and there are %d: ramp_fit.algorithm is OLS_C here",
@@ -180,9 +185,11 @@ class RampFitting:
         if self.rules.reject_unflagged_nan:
             ramps.groupdq[np.isnan(ramps.data)] |= np.uint8(DO_NOT_USE)
         nframes, gap = self.readout.nframes, self.readout.groupgap
-        times = covariance.read_times(nframes, gap, self.frame_time, self.readout.ngroups)
+        times = self.read_times or covariance.read_times(
+            nframes, gap, self.frame_time, self.readout.ngroups
+        )
         zeroframe = None
-        if self.calibration.zeroframe is not None and nframes > 1:
+        if self.calibration.zeroframe is not None and len(times[0]) > 1:
             zeroframe = self.calibration.corrected_zeroframe(band.first, band.last)
             times = covariance.split_first_group(times)
         noise = ramp_fit.Noise(

@@ -13,6 +13,11 @@ FLAGS = "DQ", "PIXELDQ", "GROUPDQ"
 ARRAY_KEYWORDS = {"BSCALE", "BZERO", "NAXIS3", "NAXIS4"}
 STATES = "S_", "R_"
 OUTCOMES = "PRIMECRS", "EXTNCRS", "GAINFACT"
+STRIPES = (
+    *("MSTR_RD1", "MSTR_SK1", "MSTR_RD2", "MSTR_SK2", "MSTR_RPT", "MSTR_ILV"),
+    *("SSTR_STP", "SSTR_NST"),
+)
+"""Keywords that whole frames do without."""
 OWN_KEYWORDS = "DATE", "CAL_VER", "CAL_VCS", "CRDS_VER", "CRDS_CTX", "CHECKSUM", "DATASUM"
 
 
@@ -157,6 +162,7 @@ def compare_headers(ours, theirs, uncal):
             gone = {*raw[name].header} - {*a[name].header} - ARRAY_KEYWORDS
             if not a[name].header["NAXIS"]:
                 gone -= {"NAXIS1", "NAXIS2", "BUNIT"}
+            gone -= {key for key in STRIPES if key not in b[name].header}
             problems += [f"{name}: {key} of the uncal is gone" for key in sorted(gone)]
     return problems
 

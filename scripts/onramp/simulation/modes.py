@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from onramp import interleaving
 from onramp.errors import ParameterError
 from onramp.simulation.miri_modes import miri_modes
+from onramp.simulation.striped_modes import striped_modes
 
 FULL = 2048
 MIRI_ROWS, MIRI_COLUMNS = 1024, 1032
@@ -21,7 +22,8 @@ class Mode:
     `keywords` are (keyword, value) pairs for the primary header; `observation` numbers the files.
     Of MIRI alone: integrations that the dark tells apart, samples of a pixel, (frequency [Hz],
     amplitude [DN]) of each wave of interference, and groups that rscd leaves out of the first and
-    of later integrations.
+    of later integrations. `pattern` says how stripes are read, if they are; with superstripes
+    integrations are those of whole frames.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Mode:
     nsamples: int = 1
     interference: tuple = ()
     rscd_groups: tuple = (4, 2)
+    pattern: tuple = ()
 
     @property
     def miri(self):
@@ -131,13 +134,31 @@ def change(mode, **changes):
         mode = replace(mode, subarray="GENERIC")
     if min(mode.nints, mode.ngroups, mode.nframes, mode.nx, mode.ny, mode.xstart, mode.ystart) < 1:
         raise ParameterError(f"simulate: mode {mode.name}: counts, sizes and starts must be >= 1")
-    if mode.xstart + mode.nx > columns + 1 or mode.ystart + mode.ny > rows + 1:
+    slow = mode.pattern and abs(mode.slowaxis)
+    outside = [
+        axis
+        for axis, start, size, full in ((1, mode.xstart, mode.nx, columns),
+                                        (2, mode.ystart, mode.ny, rows))
+        if start + size > full + 1 and axis != slow
+    ]  # fmt: skip
+    if outside:
         raise ParameterError(f"simulate: mode {mode.name}: the subarray leaves the detector")
+    if mode.pattern:
+        _check_stripes(mode)
     if mode.interleaved and (mode.subarray != "FULL" or mode.zero_frame):
         raise ParameterError(
             f"simulate: mode {mode.name}: IRS2 has full frames only, and no zero frames"
         )
     return mode
+
+
+def _check_stripes(mode):
+    from onramp.simulation.striped import stripes_of
+
+    try:
+        stripes_of(mode).runs()
+    except ValueError as problem:
+        raise ParameterError(f"simulate: mode {mode.name}: {problem}") from None
 
 
 def _nircam(detector, optics="F200W"):
@@ -297,5 +318,6 @@ MODES = {
         *(NIRCAM_FULL, NIRCAM_BRIGHT, NIRCAM_SUB, NIRISS_SOSS, NIRSPEC_BOTS, FGS_FULL),
         *(NIRSPEC_IRS2, NIRSPEC_IRS2_RAPID),
         *miri_modes(Mode),
+        *striped_modes(Mode, _nircam),
     )
 }

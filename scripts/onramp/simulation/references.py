@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from onramp.simulation import detector as detectors
-from onramp.simulation import interleaved
+from onramp.simulation import interleaved, striped
 from onramp.simulation.detector import INVERSE_DEGREE, LINEARITY, LINEARITY_SCALE_DN
 from onramp.simulation.headers import dq_definitions, instrument_cards, subarray_cards
 from onramp.simulation.miri_references import reset_image, rscd_table, save_waves
@@ -78,8 +78,13 @@ def write_references(mode, detector, region, folder):
             continue
         if kind == "refpix" and not mode.interleaved:
             continue
-        own = region if kind not in ("dark", "reset") else detectors.region_of(mode)
-        maps = detectors.cut(detector, region, own)
+        own = region
+        if kind in ("dark", "reset"):
+            own = striped.put_together(mode) if mode.pattern else detectors.region_of(mode)
+        if mode.pattern and kind == "dark" and not striped.stripes_of(mode).number:
+            maps = striped.keep(detector, mode)
+        else:
+            maps = detectors.cut(detector, region, own)
         rng = detectors.generator(mode, own, kind)
         primary = fits.PrimaryHDU(header=_header(mode, kind, own))
         hdus = extensions(mode, maps, rng, primary.header)

@@ -7,6 +7,7 @@ from astropy.io import fits
 
 from onramp.simulation import detector as detectors
 from onramp.simulation.headers import asdf_extension, instrument_cards, subarray_cards
+from onramp.simulation.striped_modes import stripe_cards
 
 EPOCH = dt.datetime(2023, 6, 1)
 MJD_EPOCH = 60096.0
@@ -126,6 +127,7 @@ def _cards(mode, seed, filename, start, mjd):
         *mode.keywords,
         *_exposure_cards(mode, mjd),
         *subarray_cards(mode, detectors.region_of(mode)),
+        *stripe_cards(mode.pattern),
         ("NUMDTHPT", 1, "Total number of points in pattern"),
         ("PATT_NUM", 1, "Position number within dither pattern"),
     ]
