@@ -301,7 +301,7 @@ class Stream:
         gain, readnoise = self.references["gain"], self.references["readnoise"]
         return Ramps(
             samples.read_rows(*rows),
-            np.ascontiguousarray(self.groupdq[:, :, slice(*rows)]),
+            self.groupdq[:, :, slice(*rows)].copy(),
             self.frames.pixeldq[slice(*rows)].copy(),
             gain.read("SCI", *rows) if gain else None,
             readnoise.read("SCI", *rows) if readnoise else None,
