@@ -146,6 +146,21 @@ def test_missing(folder, findings):
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "dangling"])
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda path: path.unlink(), "missing"),
+        (lambda path: path.write_text(path.read_text() + " "), "parameters are not the recorded"),
+        (lambda path: path.write_bytes(b"\xff\x00"), "parameters are not the recorded"),
+    ],
+)
+def test_parameters_beside_the_record(folder, findings, change, problem):
+    change(folder / "results" / f"{NAME}_parameters.yaml")
+    (found,) = findings()
+    assert f"{NAME}_parameters.yaml: " in found
+    assert problem in found
+
+
 def test_what_is_no_file(folder, findings, kind):
     path = product(folder)
     path.unlink()
