@@ -4,13 +4,14 @@ import asdf
 import pytest
 import yaml
 from astropy.io import fits
-from onramp import Detector1, cli
+from onramp import Dark, Detector1, cli
 from onramp.configuration import load
 from onramp.errors import ParameterError, ReferenceFileError
 from onramp.parameter_files import ParameterFiles
 from onramp.parameter_record import text
 from onramp.parameters import STEPS, Detector1Parameters, parse_steps
 from onramp.simulate import simulate
+from onramp.verify import verify
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +203,14 @@ def test_command_line(exposure, tmp_path, capsys):
     assert "jump.min_jump_area = 9.0 (command line)" in history
     assert "min_jump_area: 9.0 " in path.read_text()
     assert " # command line" in path.read_text()
+
+
+def test_darks_say_which_steps_they_leave_out(exposure, tmp_path):
+    references = exposure.references["gain"].parent
+    Dark.call(exposure.uncal, references=references, save_results=True, output_dir=tmp_path,
+              parameter_files=jump(tmp_path / "p.asdf"))  # fmt: skip
+    (path,) = tmp_path.glob("*_parameters.yaml")
+    assert told(path)["jump"]["skip"] is True
+    assert "skip: true" in path.read_text()
+    assert path.read_text().count(" # dark pipeline") == len(STEPS) - 7
+    assert verify(tmp_path).findings == []

@@ -107,7 +107,7 @@ class ExposureJob:
             log.info("%s: %s %s %s", exposure.name, exposure.instrument, exposure.detector,
                      exposure.exp_type)  # fmt: skip
             if self.pipeline == DARK:
-                self.parameters = only_steps(self.parameters, dark_steps(exposure.instrument))
+                self._keep_to(dark_steps(exposure.instrument))
             chosen, self.parameters, self.context, files = resolve(
                 self.folder, exposure, self.parameters, self.overrides, self.context,
                 self.parameter_files,
@@ -120,6 +120,12 @@ class ExposureJob:
             }
             stack.callback(self._discard)
             return self._run(exposure, chosen, opened, stack)
+
+    def _keep_to(self, steps):
+        """Skip all other steps."""
+        self.parameters = only_steps(self.parameters, steps)
+        others = (f"{step}.skip" for step in STEPS if step not in steps)
+        self.origins = {**(self.origins or {}), **dict.fromkeys(others, "dark pipeline")}
 
     def _run(self, exposure, chosen, opened, stack):
         self.provenance = provenance.find(

@@ -21,13 +21,15 @@ REMEDY = "run make conformance and make modes"
 
 HEAD = f"""# What is compared
 
-Each exposure of these goes through the official pipeline and through onramp, and all pixels and keywords of all products
-are compared ([conformance.md](conformance.md) has the rules). Exposures are simulated, at the corner, orientation, outputs
-and times of the real subarray, most of them cut to fewer pixels.
+Each exposure of these goes through the official pipeline and through onramp, and all pixels and
+keywords of all products are compared ([conformance.md](conformance.md) has the rules). Exposures
+are simulated, at the corner, orientation, outputs and times of the real subarray, most of them cut
+to fewer pixels.
 
-*Worst difference* is relative, of all values of all products; *values that agree* do so to {RELATIVE:g}. Both leave out what is
-zero but for rounding. `make conformance` makes the figures, `make modes` writes this page; `make conformance-full` compares
-each subarray with each readout, and in its own size.
+*Worst difference* is relative, of all values of all products; *values that agree* do so to
+{RELATIVE:g}. Both leave out what is zero but for rounding. `make conformance` makes the figures,
+`make modes` writes this page; `make conformance-full` compares each subarray with each readout, and
+in its own size.
 """
 
 
@@ -112,7 +114,7 @@ def _range(values):
 
 
 def steps(table):
-    """Yield a row for each step: exposures with parameters of its own, and how its output agrees."""
+    """Yield a row for each step: exposures with parameters of its own, how its output agrees."""
     cases = compared()
     for step in STEPS:
         own = [case for case in cases if set(case.steps.get(step, ())) - {"save_results"}]
