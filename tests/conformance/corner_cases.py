@@ -134,7 +134,7 @@ def _optional_steps_of_miri():
         return Case(f"miri_{name}", "miri_sub64", fields, steps, edit)
 
     cleaned = {"skip": False, "save_mask": True, "save_background": True, "save_noise": True}
-    lost = {"skip": False, "signal_threshold": 200.0, "save_results": True}
+    lost = {"skip": False, "signal_threshold": 12000.0, "save_results": True}
     windows = {"skip": False, "persistence_time": 1, "dn_threshold": 200.0, "save_results": True}
     return [
         of_miri("flicker", {"clean_flicker_noise": cleaned}),
@@ -142,6 +142,8 @@ def _optional_steps_of_miri():
         Case("miri_flicker_full", "miri_full", {"ngroups": 5, "nints": 1},
              {"clean_flicker_noise": cleaned}),
         of_miri("charge_migration", {"charge_migration": lost}),
+        of_miri("charge_migration_of_all", {"charge_migration": {**lost, "signal_threshold": 0.0}})
+        ._replace(refusal="fewer than two groups are usable"),
         of_miri("charge_migration_likely", {"charge_migration": lost, **LIKELY}),
         of_miri("persistence", {"persistence": windows}),
         of_miri("jumps_everywhere", {"jump": AFTER_JUMPS}, cosmic_rays_per_s_cm2=1e6),

@@ -69,7 +69,7 @@ def _optional_steps():
     preserved = {"refpix": {"preserve_irs2_refpix": True}, "linearity": {"skip": True}}
     return [
         _irs2("irs2_charge_migration_and_persistence",
-              {"charge_migration": lost, "persistence": windows}, nints=2, ngroups=3),
+              {"charge_migration": lost, "persistence": windows}, ngroups=3),
         _irs2("irs2_picture_frame_and_flicker",
               {"picture_frame": frame, "clean_flicker_noise": cleaned}, edits.picture_frame,
               ngroups=3),

@@ -16,6 +16,9 @@ SIDE, WIDTH = 48, 16
 """Pixels on a side to which a subarray is cut, and across one that is as long as the detector."""
 
 TIME_SERIES = "NRC_TSGRISM", "NRC_TSIMAGE", "NIS_SOSS", "NRS_BRIGHTOBJ", "MIR_LRS-SLITLESS"
+WITHOUT_FRAMES = "NIS", "GUIDER1"
+"""Detectors of instruments that have no whole frame among the other cases."""
+
 CHARGE_OF_SKY, HITS = 40.0, 200.0
 """Of a frame: charge of the sky [e], cosmic rays [1/cm2]."""
 
@@ -129,10 +132,9 @@ def matrix(full):
     """Return some cases in which everything occurs, or all, and some in the subarray's own size."""
     if full:
         return [*(case(*one) for one in exposures()), *_whole(SUBARRAYS)]
-    frames = {one.instrument: one for one in reversed(SUBARRAYS) if one.name == "FULL"}
-    del frames["MIRI"]  # whose own cases are whole frames
+    frames = [one for one in SUBARRAYS if one.name == "FULL" and one.detector in WITHOUT_FRAMES]
     chosen = covering([one for one in exposures() if not one[0].uncut])
-    return [*(case(*one) for one in chosen), *_whole(frames.values())]
+    return [*(case(*one) for one in chosen), *_whole(frames)]
 
 
 MATRIX = matrix(os.environ.get("CONFORMANCE") == "full")
