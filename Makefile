@@ -7,7 +7,7 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance faults faults-full slurm-test bench bench-scale accuracy clean
+.PHONY: help setup run test check conformance conformance-full modes faults faults-full slurm-test bench bench-scale accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -37,9 +37,16 @@ check: setup ## Look for faults of style, in the workflow, and in generated file
 	$(BIN)/snakemake --lint
 	$(BIN)/python -m onramp.configuration_files --check
 	$(BIN)/python -m onramp.provenance_record --check
+	$(BIN)/python tests/conformance/modes_page.py --check
 
 conformance: setup ## Compare with the official pipeline (installed beside, in .venv-jwst)
 	$(BIN)/python -m pytest tests/conformance
+
+conformance-full: setup ## The same for each subarray with each readout: about an hour
+	CONFORMANCE=full $(BIN)/python -m pytest tests/conformance
+
+modes: setup ## Write docs/modes.md from what conformance has compared
+	$(BIN)/python tests/conformance/modes_page.py --write
 
 faults: setup ## Kill runs, fill disks, damage files: some of what faults-full does, in minutes
 	$(BIN)/python -m pytest tests/faults

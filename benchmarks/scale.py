@@ -15,6 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 LINKED = "Snakefile", "workflow", "profiles", "config"
+ENDINGS = (
+    *("_rate.fits", "_rateints.fits"),
+    *("_statistics.json", "_parameters.yaml", "_provenance.json"),
+)
 STAND_IN = """from pathlib import Path
 
 for output in snakemake.output:
@@ -96,7 +100,7 @@ def write_outputs(folder, pictures):
         step = ReferenceStep(configuration, WRITE)
         for name, target in targets.find(configuration).items():
             step.manifest(target)
-            for ending in ("_rate.fits", "_rateints.fits", "_statistics.json", "_provenance.json"):
+            for ending in ENDINGS:
                 (results / f"{name}{ending}").write_text("{}")
             if pictures:
                 (results / f"quicklook/{name}.png").write_text("")

@@ -42,9 +42,10 @@ def run(exposure, tmp_path, capsys):
 
 
 def written(folder):
-    """Return the suffixes of the products in a folder, which holds their record besides."""
+    """Return the suffixes of the products in a folder, which holds what is told of them besides."""
     endings = sorted(path.name.split("_nrcb1_")[1] for path in folder.iterdir())
     endings.remove("provenance.json")
+    endings.remove("parameters.yaml")
     return endings
 
 

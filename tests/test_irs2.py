@@ -51,7 +51,7 @@ def test_bands_and_threads_do_not_matter(exposure, usual, tmp_path):
 
 def test_nothing_is_left_behind(usual):
     names = {path.name.rpartition("_")[2] for path in usual[0].parent.iterdir()}
-    assert names == {"rate.fits", "rateints.fits", "provenance.json"}
+    assert names == {"rate.fits", "rateints.fits", "parameters.yaml", "provenance.json"}
 
 
 def test_memory_is_predicted(exposure):

@@ -16,9 +16,11 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
 )
 BOTH_EXPOSURES = [
+    "nrcb1_parameters.yaml",
     "nrcb1_provenance.json",
     "nrcb1_rate.fits",
     "nrcb1_rateints.fits",
+    "nrcb2_parameters.yaml",
     "nrcb2_provenance.json",
     "nrcb2_rate.fits",
     "nrcb2_rateints.fits",

@@ -9,6 +9,7 @@ from pathlib import Path
 import onramp
 import pytest
 import yaml
+from onramp.parameters import STEPS
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -76,6 +77,13 @@ def test_library_knows_no_snakemake():
     importing = re.compile(r"^\s*(import|from) +snakemake", re.MULTILINE)
     for path in (ROOT / "scripts/onramp").rglob("*.py"):
         assert not importing.search(path.read_text()), path
+
+
+def test_design_says_how_each_step_runs():
+    rows = [line.split("|")[1] for line in (ROOT / "docs" / "design.md").read_text().splitlines()
+            if line.startswith("| ") and line.count("|") == 4]  # fmt: skip
+    named = {word.strip(" ,") for row in rows for word in row.split()}
+    assert named >= set(STEPS)
 
 
 def test_nothing_brings_scipy():

@@ -175,14 +175,15 @@ def test_the_sums_of_the_uncal_are_not_taken_over(exposure, tmp_path):
     assert not {"CHECKSUM", "DATASUM"} & {*in_memory}
 
 
-def test_a_record_that_cannot_be_written_leaves_no_product(exposure, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["parameters.yaml", "provenance.json"])
+def test_a_text_that_cannot_be_written_leaves_no_product(exposure, tmp_path, monkeypatch, name):
     def full(path, mode):
-        if mode == "w":
+        if mode == "w" and name in path.name:
             raise OSError(28, "No space left on device")
         return open(path, mode)
 
     monkeypatch.setattr(provenance, "open", full, raising=False)
-    with pytest.raises(OutputError, match=r"provenance\.json: cannot be written: No space"):
+    with pytest.raises(OutputError, match=f"{name}: cannot be written: No space"):
         run(exposure, tmp_path)
     assert not any(tmp_path.iterdir())
 

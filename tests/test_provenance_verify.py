@@ -145,6 +145,21 @@ def test_missing(folder, findings):
     assert findings() == [f"{product(folder)}: missing"]
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda path: path.unlink(), "missing"),
+        (lambda path: path.write_text(path.read_text() + " "), "parameters are not the recorded"),
+        (lambda path: path.write_bytes(b"\xff\x00"), "parameters are not the recorded"),
+    ],
+)
+def test_parameters_beside_the_record(folder, findings, change, problem):
+    change(folder / "results" / f"{NAME}_parameters.yaml")
+    (found,) = findings()
+    assert f"{NAME}_parameters.yaml: " in found
+    assert problem in found
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "dangling"])
 def test_what_is_no_file(folder, findings, kind):
     path = product(folder)
@@ -167,7 +182,8 @@ def test_moved(folder, findings):
     (folder / "results").mkdir()
     product(folder).symlink_to(folder / "elsewhere" / product(folder).name)
     record(folder).symlink_to(folder / "elsewhere" / record(folder).name)
-    assert findings() == [f"{product(folder, 'rateints')}: missing"]
+    missing = product(folder, "rateints"), folder / "results" / f"{NAME}_parameters.yaml"
+    assert findings() == [f"{path}: missing" for path in missing]
 
 
 def test_products_that_no_record_knows(folder, findings):

@@ -545,6 +545,13 @@ def test_errors_of_rate_and_rateints_combine_differently():
     assert rateints.err.item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_group_noise_has_no_sign():
+    readnoise, gain = np.float32([[-9, 9, np.nan]]), np.float32([[2, 2, 2]])
+    noise = group_noise(readnoise, gain, 1)
+    assert noise[0, 0] == noise[0, 1] > 0
+    assert np.isnan(noise[0, 2])
+
+
 def test_group_noise_averages_frames():
     readnoise, gain = np.full((1, 1), 8, np.float32), np.full((1, 1), 3, np.float32)
     for nframes in (1, 8):

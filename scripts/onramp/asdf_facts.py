@@ -3,6 +3,8 @@
 import yaml
 
 END = b"\n..."
+TO_BE_FILLED_IN = "<SPECIFY>"
+"""Stands in the metadata of parameter files that have been exported and not been edited."""
 LARGEST = 1 << 24  # bytes
 FACTS = {
     "REFTYPE": ("reftype",),
@@ -43,19 +45,44 @@ def read_facts(path) -> dict:
     OSError
         If the file cannot be read or is no ASDF file.
     """
+    tree = read_tree(path)
+    if "meta" not in tree:
+        raise OSError("the head of the file is damaged")
+    return facts_of(tree)
+
+
+def read_tree(path) -> dict:
+    """
+    Return the tree of an ASDF file as plain values, of arrays what describes them.
+
+    Raises
+    ------
+    OSError
+        As `read_facts`.
+    """
     with open(path, "rb") as file:
         content = file.read(LARGEST)
     if not content.startswith(b"#ASDF"):
         raise OSError("not an ASDF file")
     try:
-        meta = read_tree(content)["meta"]
-        facts = {keyword: _find(meta, place) for keyword, place in FACTS.items()}
-    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as problem:
+        tree = read_head(content)
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
         raise OSError("the head of the file is damaged") from problem
-    return facts | dict.fromkeys(OTHERS)
+    if not isinstance(tree, dict):
+        raise OSError("the head of the file is damaged")
+    return tree
 
 
-def read_tree(content):
+def facts_of(tree) -> dict:
+    """Return the metadata of a tree under the keywords of FITS headers, None for what it lacks."""
+    found = {keyword: _find(tree.get("meta"), place) for keyword, place in FACTS.items()}
+    told = {
+        keyword: None if value == TO_BE_FILLED_IN else value for keyword, value in found.items()
+    }
+    return told | dict.fromkeys(OTHERS)
+
+
+def read_head(content):
     """Return the YAML at the head of an ASDF file, given as bytes."""
     return yaml.load(content.partition(END)[0], _Loader)
 

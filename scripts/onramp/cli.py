@@ -14,6 +14,7 @@ from onramp.printing import PlainFormatter, printable
 
 _OPTIONS = (
     *("references", "crds_context", "output_dir", "save_results", "save_calibrated_ramp"),
+    "parameter_files",
     *("cores", "quiet", "products_only", "uncal"),
 )
 
@@ -104,6 +105,12 @@ def _add_exposure_options(command):
         "--crds_context",
         metavar="NAME",
         help="with --references crds; default: the operational one",
+    )
+    command.add_argument(
+        "--parameter_files",
+        metavar="PATH",
+        action="append",
+        help="file of parameters (pars-*.asdf or YAML), or folder of the former; may be repeated",
     )
     command.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
     command.add_argument(
@@ -252,6 +259,7 @@ def _run_detector1(options, steps, overrides):
         options.cores,
         origins=origins.given(steps, origins.COMMAND_LINE),
         context=options.crds_context,
+        parameter_files=options.parameter_files,
     )
     if not options.quiet:
         print(f"{printable(statistics['exposure'])}: products in {options.output_dir}")

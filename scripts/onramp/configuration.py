@@ -28,6 +28,10 @@ def _text(value):
     return "" if value is None else value
 
 
+def _listed(value):
+    return (value,) if isinstance(value, str) else value or ()
+
+
 class References(_Model):
     """Reference files, and which of them to replace."""
 
@@ -69,6 +73,11 @@ class Configuration(_Model):
         ge=0,
         description="Exposures of so many predicted seconds [s] share a job; 0: none does; "
         "null: 300 where a scheduler starts the jobs, else 0.",
+    )
+    parameter_files: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (),
+        description="Files of parameters (pars-*.asdf, or YAML with steps:), or folders of the "
+        "former; what is set under steps goes before them.",
     )
     references: References = References()
     steps: Detector1Parameters = Detector1Parameters()

@@ -36,7 +36,7 @@ class ParameterFile(NamedTuple):
     """Values that mean nothing here, by "step.parameter"."""
 
 
-def read(path, kind) -> ParameterFile:
+def read(path, kind, remedy=ANEW) -> ParameterFile:
     """
     Read a parameter reference.
 
@@ -45,25 +45,27 @@ def read(path, kind) -> ParameterFile:
     path : Path
     kind : str
         Type, one of PARAMETER_TYPES.
+    remedy : str
+        What to do if it is none.
 
     Raises
     ------
     ReferenceFileError
         If the file is none.
     """
-    tree = _tree(path)
+    tree = _tree(path, remedy)
     values, unused = {}, {}
     if PARAMETER_TYPES[kind] is not None:
         parts = [(PARAMETER_TYPES[kind], tree)]
     else:
         steps = tree.get("steps") or []
         if not isinstance(steps, list) or not all(isinstance(part, dict) for part in steps):
-            raise ReferenceFileError(f"{path}: steps: is no list of steps; {ANEW}")
+            raise ReferenceFileError(f"{path}: steps: is no list of steps; {remedy}")
         parts = [(None, tree), *((part.get("name"), part) for part in steps)]
     for step, part in parts:
         told = part.get("parameters") or {}
         if not isinstance(told, dict):
-            raise ReferenceFileError(f"{path}: parameters: are not 'name: value'; {ANEW}")
+            raise ReferenceFileError(f"{path}: parameters: are not 'name: value'; {remedy}")
         known = step_model(step).model_fields if step in STEPS else {}
         for name, value in told.items():
             if name in NOT_PARAMETERS:
@@ -76,7 +78,7 @@ def read(path, kind) -> ParameterFile:
     return ParameterFile(values, unused)
 
 
-def _tree(path):
+def _tree(path, remedy):
     """Return the tree of an ASDF file as plain values; nothing in it is made an object."""
     try:
         import asdf
@@ -91,7 +93,7 @@ def _tree(path):
                 tree = _plain(file.tree)
     except Exception as problem:
         reason = " ".join(str(problem).split())[:200]
-        raise ReferenceFileError(f"{path}: is no ASDF file ({reason}); {ANEW}") from None
+        raise ReferenceFileError(f"{path}: is no ASDF file ({reason}); {remedy}") from None
     if not isinstance(tree, dict) or not ("parameters" in tree or "steps" in tree):
         raise ReferenceFileError(f"{path}: holds no parameters; is it a parameter reference?")
     return tree

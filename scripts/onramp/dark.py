@@ -16,7 +16,7 @@ class Dark:
     @classmethod
     def call(
         cls, uncal, *, references=None, overrides=None, steps=None, output_dir=None,
-        save_results=False, cores=None, crds_context=None,
+        save_results=False, cores=None, crds_context=None, parameter_files=None,
     ):  # fmt: skip
         """
         Process one exposure and return its ramps as arrays.
@@ -39,7 +39,7 @@ class Dark:
             uncal, references_folder(uncal, references), overrides,
             dark_parameters(parameters, "steps"), output_dir or ".", cores, False,
             in_memory=True, on_disk=save_results, context=crds_context,
-            origins=given(steps, CALL), pipeline=DARK,
+            origins=given(steps, CALL), pipeline=DARK, parameter_files=parameter_files,
         )  # fmt: skip
         return job.run().ramp
 

@@ -38,6 +38,7 @@ class Detector1:
         save_calibrated_ramp=False,
         cores=None,
         crds_context=None,
+        parameter_files=None,
     ):
         """
         Process one exposure and return its products as arrays.
@@ -64,6 +65,9 @@ class Detector1:
         crds_context : str, optional
             With ``references="crds"``: the context, by default $CRDS_CONTEXT, else the operational
             one.
+        parameter_files : str, Path or list of them, optional
+            Files of parameters (``pars-*.asdf``, or YAML with ``steps:``), or folders of the
+            former; later ones win, and what is in `steps` goes before all.
 
         Returns
         -------
@@ -84,6 +88,7 @@ class Detector1:
             uncal, folder, overrides, parameters, output_dir or ".", cores, save_calibrated_ramp,
             in_memory=True, on_disk=save_results, context=crds_context,
             origins=parameter_origins.given(steps, parameter_origins.CALL),
+            parameter_files=parameter_files,
         )  # fmt: skip
         return job.run()
 
@@ -91,6 +96,7 @@ class Detector1:
 def process_exposure(
     uncal, output_dir, parameters, references, overrides=None, cores=None,
     save_calibrated_ramp=False, rows=None, origins=None, context=None, date=None,
+    parameter_files=None,
 ):  # fmt: skip
     """
     Process one exposure to files, holding no more than bands in memory.
@@ -115,6 +121,8 @@ def process_exposure(
         CRDS context, if references are CRDS's.
     date : datetime, optional
         What the products tell as their date, instead of now.
+    parameter_files : str, Path or iterable of them, optional
+        As in `Detector1.call`; a manifest has them already.
 
     Returns
     -------
@@ -129,6 +137,7 @@ def process_exposure(
     job = ExposureJob(
         uncal, references, overrides, parameters, output_dir, cores, save_calibrated_ramp,
         in_memory=False, on_disk=True, rows=rows, origins=origins, context=context, date=date,
+        parameter_files=parameter_files,
     )  # fmt: skip
     return job.run().statistics
 

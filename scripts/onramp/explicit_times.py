@@ -34,11 +34,11 @@ def stored(exposure, content):
         return None
     import yaml
 
-    from onramp.asdf_facts import read_tree
+    from onramp.asdf_facts import read_head
 
     place = f"{exposure.path}[ASDF]: meta.exposure.read_times"
     try:
-        tree = read_tree(content[content.index(b"#ASDF") :])
+        tree = read_head(content[content.index(b"#ASDF") :])
         times = ((tree.get("meta") or {}).get("exposure") or {}).get("read_times")
         times = [[float(read) for read in group] for group in times or ()]
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, UnicodeDecodeError):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp import cores as core_counts
-from onramp import headers, provenance, references, superstripe_products
+from onramp import headers, parameter_record, provenance, references, superstripe_products
 from onramp.errors import InputError, OutputError
 from onramp.exposure import Exposure
 from onramp.frame_products import (
@@ -42,6 +42,7 @@ from onramp.product_list import (
 )
 from onramp.products import Product, ProductFile, RawExtension
 from onramp.reference_source import folder_of, resolve
+from onramp.software import software
 from onramp.steps import jump
 from onramp.streaming import Stream
 from onramp.whole_frames import MASK
@@ -73,7 +74,7 @@ class ExposureJob:
     def __init__(
         self, uncal, folder, overrides, parameters, output_dir, cores, save_ramp, *, in_memory,
         on_disk, rows=None, origins=None, context=None, date=None,
-        pipeline=DETECTOR1,
+        pipeline=DETECTOR1, parameter_files=None,
     ):  # fmt: skip
         self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
         self.parameters: Detector1Parameters = parameters
@@ -86,7 +87,7 @@ class ExposureJob:
             for step in THREADED_STEPS
         }
         self.origins, self.context, self.date = origins, context, date
-        self.pipeline = pipeline
+        self.pipeline, self.parameter_files = pipeline, parameter_files
         self.started, self.begun = time.perf_counter(), datetime.now(UTC)
         self.open_products = []
         self.open_ramps = []
@@ -107,10 +108,11 @@ class ExposureJob:
             log.info("%s: %s %s %s", exposure.name, exposure.instrument, exposure.detector,
                      exposure.exp_type)  # fmt: skip
             if self.pipeline == DARK:
-                self.parameters = only_steps(self.parameters, dark_steps(exposure.instrument))
+                self._keep_to(dark_steps(exposure.instrument))
             chosen, self.parameters, self.context, files = resolve(
-                self.folder, exposure, self.parameters, self.overrides, self.context
-            )
+                self.folder, exposure, self.parameters, self.overrides, self.context,
+                self.parameter_files,
+            )  # fmt: skip
             self.origins = with_references(self.origins, files)
             opened = {
                 kind: stack.enter_context(references.open_reference(reference, exposure))
@@ -119,6 +121,12 @@ class ExposureJob:
             }
             stack.callback(self._discard)
             return self._run(exposure, chosen, opened, stack)
+
+    def _keep_to(self, steps):
+        """Skip all other steps."""
+        self.parameters = only_steps(self.parameters, steps)
+        others = (f"{step}.skip" for step in STEPS if step not in steps)
+        self.origins = {**(self.origins or {}), **dict.fromkeys(others, "dark pipeline")}
 
     def _run(self, exposure, chosen, opened, stack):
         self.provenance = provenance.find(
@@ -148,7 +156,7 @@ class ExposureJob:
         for product in self.open_products:
             product.complete()
         if self.on_disk:
-            self.open_products.append(self._record(exposure, chosen))
+            self.open_products += self._texts(exposure, chosen)
         for product in self.open_products:
             product.finish()
         stream.persistence.save()
@@ -166,8 +174,12 @@ class ExposureJob:
 
     def _log_plan(self, stream, chosen):
         for step in stream.states:
-            values = getattr(self.parameters, step).model_dump(exclude={"skip", "save_results"})
-            text = ", ".join(f"{k}={v}" for k, v in values.items())
+            values = getattr(self.parameters, step).model_dump()
+            text = ", ".join(
+                f"{name}={value}{self._origin(step, name)}"
+                for name, value in values.items()
+                if name not in ("skip", "save_results") or self._origin(step, name)
+            )
             log.info("%-19s %-8s %s", step, stream.states[step], text)
         for kind, reference in sorted(chosen.items()):
             log.info("reference %-10s %s", kind, f"{reference.name} sha256 {reference.sha256}"
@@ -301,15 +313,25 @@ class ExposureJob:
             "keywords": words,
         }
 
-    def _record(self, exposure, chosen):
+    def _origin(self, step, name):
+        """Return where a value comes from, in brackets, if it is not the default."""
+        origin = self.origins.get(f"{step}.{name}")
+        return f" ({origin})" if origin else ""
+
+    def _texts(self, exposure, chosen):
+        """Return the parameters and the record of the products, about to appear."""
         files = [product for product in self.open_products if isinstance(product, ProductFile)]
-        content = provenance.record(
+        record = provenance.record(
             exposure.name, self.provenance, chosen, folder_of(self.folder), files,
             save_ramp=self.save_ramp, threads=self.threads, begun=self.begun,
             pipeline=self.pipeline,
         )  # fmt: skip
-        path = self.output_dir / f"{exposure.name}{provenance.ENDING}"
-        return provenance.RecordFile(path, content)
+        parameters = parameter_record.text(
+            exposure.name, software().version, self.parameters, self.origins
+        )
+        texts = {parameter_record.ENDING: parameters, provenance.ENDING: record}
+        for ending, text in texts.items():
+            yield provenance.TextFile(self.output_dir / f"{exposure.name}{ending}", text)
 
     def _discard(self):
         for product in self.open_products:

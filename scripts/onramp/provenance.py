@@ -114,9 +114,9 @@ def parameter_lines(provenance, steps) -> list[str]:
 
 def record(
     name, provenance, chosen, folder, products, *, save_ramp, threads, begun, pipeline="detector1"
-) -> dict:
+) -> str:
     """
-    Return what is to be known of an exposure's products next year; JSON-serialisable.
+    Return what is to be known of an exposure's products next year, as JSON.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def record(
         detector1 or dark.
     """
     known = software()
-    return {
+    content = {
         "format": FORMAT,
         "version": VERSION,
         "exposure": name,
@@ -183,6 +183,7 @@ def record(
             for product in products
         ],
     }
+    return json.dumps(content, indent=1) + "\n"
 
 
 def _moment(date):
@@ -196,15 +197,15 @@ def _reference(reference):
     return {"path": path, "bytes": os.path.getsize(path), "sha256": reference.sha256}
 
 
-class RecordFile:
+class TextFile:
     """
-    A record that appears complete or not at all.
+    A text beside products that appears complete or not at all.
 
     Parameters
     ----------
     path : Path
         Final name.
-    content : dict
+    text : str
 
     Raises
     ------
@@ -212,11 +213,10 @@ class RecordFile:
         If it cannot be written.
     """
 
-    def __init__(self, path, content):
+    def __init__(self, path, text):
         self.path = Path(path)
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._lock = None
-        text = json.dumps(content, indent=1) + "\n"
         try:
             sweep(self.path)
             self._lock = open_part(self._part)

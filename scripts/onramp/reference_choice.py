@@ -20,7 +20,7 @@ class Choice(NamedTuple):
     paths: dict[str, Path]
     """Where each reference lies, by type."""
     parameters: Detector1Parameters
-    """The user's, over those of CRDS, over the defaults."""
+    """The user's, over those of parameter files, over the defaults."""
     origins: dict[str, str]
     """Name of the parameter reference by "step.parameter", for values that come from one."""
 
@@ -42,11 +42,13 @@ class FolderChooser:
     folder : str, Path or None
     overrides : mapping of str to str
         Path or "N/A" by type.
+    given : ParameterFiles, optional
     """
 
     source, context = FOLDER, None
 
-    def __init__(self, folder, overrides):
+    def __init__(self, folder, overrides, given=None):
+        self.given = given
         self.folder = folder and references.ReferenceFolder(folder)
         self.overrides = references.check_overrides(overrides)
         self._checked, self._effective = {}, {}
@@ -70,7 +72,7 @@ class FolderChooser:
         OnrampError
             If a file is missing, ambiguous or unusable.
         """
-        files = self._parameter_files(facts, known)
+        files = self._parameter_files(facts, known) + (self.given.of(facts) if self.given else ())
         parameters, origins = self._applied(files, given)
         needed = references.needed_types(parameters, facts)
         paths, entries = {}, {}
@@ -119,14 +121,15 @@ class CrdsChooser(FolderChooser):
         Path or "N/A" by type.
     may_fetch : bool
         Whether files that are missing in the cache may be fetched.
+    given : ParameterFiles, optional
     """
 
     source = CRDS
 
-    def __init__(self, rules, overrides, may_fetch=True):
+    def __init__(self, rules, overrides, may_fetch=True, given=None):
         from onramp.crds_files import Files
 
-        super().__init__(None, overrides)
+        super().__init__(None, overrides, given)
         self.rules, self.files = rules, Files(rules, may_fetch)
         self.context = rules.context
         self._read = {}
@@ -196,7 +199,9 @@ class CrdsChooser(FolderChooser):
         return super()._entry(kind, path, source, known)
 
 
-def chooser(source, folder=None, overrides=None, context=None, may_fetch=True):
+def chooser(
+    source, folder=None, overrides=None, context=None, may_fetch=True, parameter_files=None
+):
     """
     Return what chooses references.
 
@@ -210,9 +215,15 @@ def chooser(source, folder=None, overrides=None, context=None, may_fetch=True):
         CRDS context.
     may_fetch : bool
         Whether files that are missing in the CRDS cache may be fetched.
+    parameter_files : str, Path or iterable of them, optional
     """
+    given = None
+    if parameter_files:
+        from onramp.parameter_files import ParameterFiles
+
+        given = ParameterFiles(parameter_files)
     if source == FOLDER:
-        return FolderChooser(folder, overrides or {})
+        return FolderChooser(folder, overrides or {}, given)
     from onramp.crds_rules import Rules
 
-    return CrdsChooser(Rules(context), overrides or {}, may_fetch)
+    return CrdsChooser(Rules(context), overrides or {}, may_fetch, given)

@@ -32,7 +32,9 @@ class Resolved(NamedTuple):
     """Name of the parameter reference by "step.parameter", for values that come from one."""
 
 
-def resolve(source, exposure, parameters, overrides=None, context=None) -> Resolved:
+def resolve(
+    source, exposure, parameters, overrides=None, context=None, parameter_files=None
+) -> Resolved:
     """
     Choose an exposure's references, and add what parameter references say to its parameters.
 
@@ -46,6 +48,8 @@ def resolve(source, exposure, parameters, overrides=None, context=None) -> Resol
         Path or "N/A" by type.
     context : str, optional
         CRDS context; by default the operational one, and for a folder none.
+    parameter_files : str, Path or iterable of them, optional
+        Parameter files or folders of them; what a manifest lists has them already.
 
     Raises
     ------
@@ -63,13 +67,22 @@ def resolve(source, exposure, parameters, overrides=None, context=None) -> Resol
         from onramp.reference_facts import read_facts
 
         facts = read_facts(exposure.path, exposure.name)
-        choice = chooser(CRDS, None, overrides, context).choose(facts, parameters)
+        choice = chooser(CRDS, None, overrides, context, parameter_files=parameter_files).choose(
+            facts, parameters
+        )
         files = choice.manifest.parameters
         resolved = Resolved(choice.references, choice.parameters, choice.manifest.context,
                             choice.origins)  # fmt: skip
     else:
+        files, origins = (), {}
+        if parameter_files:
+            from onramp.crds_parameters import apply
+            from onramp.parameter_files import ParameterFiles
+
+            files = ParameterFiles(parameter_files).of(exposure)
+            parameters, origins = apply([(f.name, f.values) for f in files], parameters)
         chosen = references.select(exposure, parameters, source, overrides)
-        return Resolved(chosen, parameters, context, {})
+        resolved = Resolved(chosen, parameters, context, origins)
     _log(resolved, files)
     return resolved
 

@@ -47,8 +47,9 @@ class ReferenceStep:
         options = configuration.references
         context = pinned(options, self.results) if options.source == CRDS else None
         self.chooser = chooser(
-            options.source, options.folder, options.override, context, may_fetch=mode == WRITE
-        )
+            options.source, options.folder, options.override, context, mode == WRITE,
+            configuration.parameter_files,
+        )  # fmt: skip
         self.places = reference_manifest.Places(self.folder)
         if mode == WRITE and options.source == CRDS and not options.crds_context:
             _write_down(self.chooser.context, self.results)
@@ -58,7 +59,7 @@ class ReferenceStep:
         return self._of(target)[0]
 
     def parameters(self, target):
-        """Return the parameters of an exposure's steps, those of CRDS included."""
+        """Return the parameters of an exposure's steps, those of parameter files included."""
         return self._of(target)[1]
 
     def _of(self, target):

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from onramp import cores as core_counts
 from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
+from onramp.parameter_record import ENDING as PARAMETERS
+from onramp.parameter_record import text as text_of_parameters
 from onramp.parameters import STEPS
 from onramp.product_list import OPTIONAL_PRODUCTS, STEP_PRODUCTS
 from onramp.provenance import ENDING
@@ -124,9 +126,26 @@ def _verify_record(path, known):
     for product in record.products:
         problem = compare(path.parent / product.file, product)
         findings += [Finding(str(path.parent / product.file), problem)] if problem else []
+    problem = _compare_parameters(path.with_name(f"{record.exposure}{PARAMETERS}"), record)
+    findings += [problem] if problem else []
     if known is not None:
         known.add(record)
     return _Checked(findings, tuple(product.file for product in record.products))
+
+
+def _compare_parameters(path, record):
+    """Return what is wrong with the parameters beside a record, or None."""
+    expected = text_of_parameters(
+        record.exposure, record.software.onramp, record.steps(), record.origins
+    )
+    try:
+        with open_regular(path) as file:
+            same = file.read(len(expected) + 1) == expected.encode()
+    except FileNotFoundError:
+        return Finding(str(path), "missing")
+    except OSError as problem:
+        return Finding(str(path), problem.strerror or "cannot be read")
+    return None if same else Finding(str(path), "the parameters are not the recorded ones")
 
 
 def compare(path, product) -> str:

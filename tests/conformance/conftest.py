@@ -2,15 +2,10 @@
 
 import pytest
 from case import Case
-from cases import CASES
 from environment import ROOT, reference_python
-from irs2_cases import IRS2_CASES
-from optional_cases import OPTIONAL_CASES
-from real_data import REAL_CASES
+from every_case import ALL_CASES
 from running import prepare, run_all
-from stripe_cases import STRIPE_CASES
 
-ALL_CASES = [*CASES, *IRS2_CASES, *REAL_CASES, *OPTIONAL_CASES, *STRIPE_CASES]
 TABLE = ROOT / "build" / "conformance.tsv"
 COLUMNS = "case", "product", "extension", "worst", "fraction", "unequal", "problem"
 

@@ -61,6 +61,24 @@ def _irs2(name, steps=None, edit=edits.unchanged, *, mode="nirspec_irs2_rapid", 
     return Case(name, mode, changes, steps or {}, edit, crash, refusal, rounding=rounding)
 
 
+def _optional_steps():
+    lost = {"skip": False, "signal_threshold": 300.0, "save_results": True}
+    windows = {"skip": False, "persistence_time": 40, "dn_threshold": 200.0, "save_results": True}
+    frame = {"skip": False, "mask_science_regions": False, "save_mask": True}
+    cleaned = {"skip": False, "mask_science_regions": False, "single_mask": False}
+    preserved = {"refpix": {"preserve_irs2_refpix": True}, "linearity": {"skip": True}}
+    return [
+        _irs2("irs2_charge_migration_and_persistence",
+              {"charge_migration": lost, "persistence": windows}, ngroups=3),
+        _irs2("irs2_picture_frame_and_flicker",
+              {"picture_frame": frame, "clean_flicker_noise": cleaned}, edits.picture_frame,
+              ngroups=3),
+        _irs2("irs2_dark", {"superbias": {"save_results": True}}, mode="nirspec_irs2",
+              frame_divisor=8)._replace(pipeline="dark"),
+        _irs2("irs2_dark_preserved", preserved)._replace(pipeline="dark"),
+    ]  # fmt: skip
+
+
 IRS2_CASES = [
     _irs2("irs2", SAVE_ALL, mode="nirspec_irs2", ngroups=4),
     _irs2("irs2_rapid", SAVE_ALL, ngroups=5),
@@ -86,4 +104,5 @@ IRS2_CASES = [
     _irs2("irs2_no_superbias", edit=edits.without("superbias"), ngroups=3, nframes=4,
           rounding=ROUNDING_OF_THE_BIAS),
     _irs2("irs2_no_listed_pixels", edit=no_listed_pixels, crash="has no len()"),
+    *_optional_steps(),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from comparison import compare_data, compare_headers
-from conftest import ALL_CASES
+from every_case import ALL_CASES
 from real_data import DATA, REAL_CASES, at_hand
 
 

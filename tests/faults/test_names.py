@@ -65,7 +65,7 @@ def test_no_value_leads_out_of_the_output_folder(healthy, tmp_path, value):
     )  # fmt: skip
     before = everything(tmp_path)
     healthy.process(tmp_path / "results", uncal=uncal)
-    endings = "_rate.fits", "_rateints.fits", "_provenance.json"
+    endings = "_rate.fits", "_rateints.fits", "_parameters.yaml", "_provenance.json"
     made = [f"results/{healthy.name}{ending}" for ending in endings]
     assert set(everything(tmp_path)) == {*before, "results", *made}
     with fits.open(tmp_path / made[0]) as file:

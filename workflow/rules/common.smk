@@ -53,9 +53,10 @@ PRODUCTS = {
     )
 }
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
+PARAMETERS = f"{RESULTS}/{{exposure}}_parameters.yaml"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
-WANTED = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
+WANTED = [*PRODUCTS.values(), STATISTICS, PARAMETERS, PROVENANCE]
 if CONFIGURATION.quicklook and "rate" in PRODUCTS:
     WANTED.append(PICTURE)
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them

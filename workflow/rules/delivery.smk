@@ -11,6 +11,7 @@ rule detector1:
     output:
         **PRODUCTS,
         statistics=STATISTICS,
+        parameters=PARAMETERS,
         provenance=PROVENANCE,
     log:
         f"{RESULTS}/logs/{{exposure}}.log",

@@ -105,7 +105,7 @@ def group_noise(readnoise, gain, nframes):
     -------
     (ny, nx) float32
     """
-    return (readnoise * (gain / np.sqrt(2.0 * nframes))).astype(np.float32)
+    return (np.abs(readnoise) * (gain / np.sqrt(2.0 * nframes))).astype(np.float32)
 
 
 def ignored_groups(firstgroup, lastgroup, ngroups):

@@ -1,0 +1,14 @@
+"""All cases that are compared."""
+
+from cases import CASES
+from corner_cases import CORNER_CASES
+from irs2_cases import IRS2_CASES
+from matrix import MATRIX
+from optional_cases import OPTIONAL_CASES
+from real_data import REAL_CASES
+from stripe_cases import STRIPE_CASES
+
+ALL_CASES = [
+    *CASES, *IRS2_CASES, *REAL_CASES, *OPTIONAL_CASES, *CORNER_CASES, *STRIPE_CASES,
+    *MATRIX,
+]  # fmt: skip
