@@ -216,8 +216,8 @@ class Exposure:
                 )
 
     def _find_read_times(self):
-        if self.superstriped and self.stripes.repeats > 1:
-            return explicit_times.of_stripes(self)
+        if self.superstriped:
+            return explicit_times.of_stripes(self) if self.stripes.repeats > 1 else None
         return explicit_times.stored(self, self._file.data_bytes("ASDF"))
 
     def _check_values(self):

@@ -45,8 +45,7 @@ def primary_header(exposure, step):
 
 def read_times(exposure, step):
     """Return the read times that a product says, or None."""
-    made = exposure.superstriped and exposure.stripes.repeats > 1
-    return None if made and in_stripes(exposure, step) else exposure.read_times
+    return None if in_stripes(exposure, step) else exposure.read_times
 
 
 def tables(exposure, step) -> list[tuple[str, bytes]]:

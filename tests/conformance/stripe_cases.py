@@ -127,7 +127,7 @@ def _superstripes():
         _stripes("superstripes_again_dense_flags", mode=again, dense_flags=True),
         _stripes("superstripes_low_thresholds", {"jump": LOW_THRESHOLDS}, mode=pure),
         _stripes("superstripes_of_1_group", mode=pure, ngroups=1),
-        _stripes("superstripes_again_of_1_group", mode=again, ngroups=1),
+        _stripes("superstripes_again_of_1_group", mode=again, ngroups=1, dark_groups=4),
         _stripes("superstripes_parity_off", {"refpix": {"odd_even_columns": False}}, mode=soss),
         _stripes("superstripes_at_the_edge", mode=soss, ystart=2037, dense_flags=True),
         _stripes("superstripes_second_segment", mode=pure, edit=_second_segment),
