@@ -23,6 +23,7 @@ NOISE = (
     "Storing output",
     "Complete log",
     "Elapsed time",
+    "Warning: the following output files of rule quicklook",  # its exposure's job has drawn it
 )
 NOISY_EVENTS = "RUN_INFO", "RESOURCES_INFO", "JOB_FINISHED", "PROGRESS"
 RECORD = "logs/progress.jsonl"

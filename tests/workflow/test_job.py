@@ -64,7 +64,7 @@ def rule(folder, uncal=None, references="references", **params):
         log=Log([str(folder / "x.log")]),
         params=Params(fromdict={"crash_file": str(crash_file), **params}),
         resources=ResourceList(fromdict={"mem_mb": 300}),
-        config={"steps": {}},
+        config={"steps": {}, "quicklook": False},
     )
 
 

@@ -9,7 +9,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 import onramp_report
 from onramp import configuration, origins, targets
-from onramp.completeness import drop_truncated
+from onramp.completeness import drop_truncated, files_to_ask_for
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
 from onramp_batches import Batches, asked_seconds
@@ -55,9 +55,8 @@ PRODUCTS = {
 STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
-WANTED = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
-if CONFIGURATION.quicklook and "rate" in PRODUCTS:
-    WANTED.append(PICTURE)
+MADE = [*PRODUCTS.values(), STATISTICS, PROVENANCE]
+WANTED_PICTURE = PICTURE if CONFIGURATION.quicklook and "rate" in PRODUCTS else None
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 DELIVER, DELIVERY_MB = SCRIPTS / "deliver.sh", 50
@@ -76,11 +75,12 @@ def exposures():
 
 
 def all_products(wildcards):
-    """Return what the run is to leave behind."""
+    """Return what the run is to leave behind, as few files as stand for it."""
     dryrun = workflow.output_settings.dryrun
     for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, dryrun):
         print(f"onramp: {line}", file=sys.stderr)
-    return [path.format(exposure=name) for name in exposures() for path in WANTED]
+    redraw = "quicklook" in workflow.dag_settings.forcerun
+    return list(files_to_ask_for(exposures(), MADE, WANTED_PICTURE, redraw))
 
 
 def target(wildcards):
