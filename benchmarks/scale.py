@@ -78,7 +78,8 @@ def make_project(folder, uncal, count, bare=False):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, folder / part)
     (folder / "references").symlink_to(uncal.parents[1] / "references")
-    shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("*.nb?"))
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=without)
     for script in ("detector1.py", "quicklook.py"):
         (folder / "scripts" / script).write_text(STAND_IN)
 
