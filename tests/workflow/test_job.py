@@ -155,7 +155,7 @@ def test_script_names_products_after_the_sheet(tmp_path, inputs):
     steps = {"jump": {"rejection_threshold": 5.0}}
     uncal = next((inputs / "uncal").glob("*nrs1_uncal.fits"))
     snakemake = rule(tmp_path, uncal, inputs / "references", steps=steps)
-    snakemake.config = {"steps": {"jump": {"maximum_cores": "all"}, "dq_init": {}}}
+    snakemake.config |= {"steps": {"jump": {"maximum_cores": "all"}, "dq_init": {}}}
     detector1.main(snakemake)
     found = json.loads((tmp_path / "x_statistics.json").read_text())
     assert found["uncal"] == str(uncal)
