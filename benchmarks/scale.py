@@ -24,6 +24,10 @@ STAND_IN = """from pathlib import Path
 for output in snakemake.output:
     Path(output).write_text('{"jump_report": null}')
 """
+PICTURE = """picture = Path("results/quicklook", snakemake.wildcards.exposure + ".png")
+picture.parent.mkdir(exist_ok=True)
+picture.write_bytes(b"IEND\\xaeB`\\x82")
+"""
 BARE = """import os
 
 NAMES = [name[:-11] for name in sorted(os.listdir("uncal"))]
@@ -82,14 +86,15 @@ def make_project(folder, uncal, count, bare=False):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy2
         copy(ROOT / part, folder / part)
     (folder / "references").symlink_to(uncal.parents[1] / "references")
-    shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("*.nb?"))
-    for script in ("detector1.py", "quicklook.py"):
-        (folder / "scripts" / script).write_text(STAND_IN)
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=without)
+    (folder / "scripts/detector1.py").write_text(STAND_IN + PICTURE)
 
 
-def write_outputs(folder, pictures):
+def write_outputs(folder):
     """Write what the jobs would have written, for a run that has nothing to do."""
     from onramp import targets
+    from onramp.completeness import PICTURE_END
     from onramp.configuration import Configuration
     from onramp.reference_step import WRITE, ReferenceStep
 
@@ -102,8 +107,7 @@ def write_outputs(folder, pictures):
             step.manifest(target)
             for ending in ENDINGS:
                 (results / f"{name}{ending}").write_text("{}")
-            if pictures:
-                (results / f"quicklook/{name}.png").write_text("")
+            (results / f"quicklook/{name}.png").write_bytes(PICTURE_END)
 
 
 def snakemake(*arguments):
@@ -113,20 +117,19 @@ def snakemake(*arguments):
 
 def costs(folder, uncal, count, asked):
     """Yield what it costs to plan a run of some exposures, to make it, and to start it again."""
-    pictures = ["--config", f"quicklook={asked.quicklook}"]
     quiet = ["--dry-run", "--quiet", "all"]
     if asked.bare:
         make_project(folder / "bare", uncal, count, bare=True)
         yield "bare dry run", measure(snakemake(*quiet), folder / "bare")
     run = folder / "run"
     make_project(run, uncal, count)
-    yield "dry run", measure(snakemake(*quiet, *pictures), run)
+    yield "dry run", measure(snakemake(*quiet), run)
     if count <= asked.largest_run:
-        yield "run", measure(snakemake("--no-hooks", *pictures), run)
+        yield "run", measure(snakemake("--no-hooks"), run)
     else:
-        write_outputs(run, asked.quicklook)
-        measure(snakemake("--touch", "--quiet", "all", *pictures), run)
-    yield "nothing to do", measure(snakemake("--no-hooks", *pictures), run)
+        write_outputs(run)
+        measure(snakemake("--touch", "--quiet", "all"), run)
+    yield "nothing to do", measure(snakemake("--no-hooks"), run)
     if "Nothing to be done" not in (run / "printed").read_text():
         sys.exit(f"{run}: something was to be done")
 
@@ -137,7 +140,6 @@ def main():
     parser.add_argument("counts", nargs="*", type=int, default=[10, 100, 1000, 10_000])
     explained = "run up to so many exposures, with scripts that do nothing"
     parser.add_argument("--largest-run", type=int, default=100, help=explained)
-    parser.add_argument("--quicklook", action="store_true", help="with a picture of each")
     parser.add_argument("--bare", action="store_true", help="a workflow of one rule as well")
     asked = parser.parse_args()
 

@@ -1,14 +1,20 @@
 # Move what a batch has staged of an exposure to where it belongs; fail if the exposure failed.
-# Called with the folder that was staged, the crash file ('' if there is none), and the other files.
+# Called with the folder that was staged, the crash file, the picture that was drawn beside the
+# products ('' for none of either), and the other files.
 staged=$1
 crash_file=$2
-shift 2
+picture=$3
+shift 3
 taken=$staged.$$.taken
 mv "$staged" "$taken" || exit 1
 [ -z "$crash_file" ] || rm -f "$crash_file"
+[ -z "$picture" ] || rm -f "$picture"
 for file in "$@" ${crash_file:+"$crash_file"}; do
     [ ! -e "$taken/${file##*/}" ] || mv -f "$taken/${file##*/}" "$file" || exit 1
 done
+if [ -n "$picture" ] && [ -e "$taken/quicklook/${picture##*/}" ]; then
+    mkdir -p "${picture%/*}" && mv -f "$taken/quicklook/${picture##*/}" "$picture" || exit 1
+fi
 failed=0
 [ ! -e "$taken/.failed" ] || failed=1
 rm -rf "$taken"

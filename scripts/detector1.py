@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 from onramp_job import job, write
+from onramp_picture import draw_beside, picture_of
 
 
 def main(snakemake):
     """Process the exposure of a rule."""
     with job(snakemake):
+        results, exposure = Path(snakemake.output.statistics).parent, snakemake.wildcards.exposure
+        picture_of(results, exposure).unlink(missing_ok=True)
         from onramp import compilation, cores, origins
 
         compilation.ensure()
@@ -17,10 +20,10 @@ def main(snakemake):
         from onramp.reference_source import FromManifest
 
         parameters = Detector1Parameters.model_validate(_with_threads(snakemake))
-        with named(snakemake.input.uncal, snakemake.wildcards.exposure) as uncal:
+        with named(snakemake.input.uncal, exposure) as uncal:
             found = process_exposure(
                 uncal,
-                Path(snakemake.output.statistics).parent,
+                results,
                 parameters,
                 FromManifest(snakemake.input.references),
                 cores=min(snakemake.threads, cores.granted()),
@@ -29,6 +32,8 @@ def main(snakemake):
             )
         found["uncal"] = snakemake.input.uncal
         write(json.dumps(found, indent=1), snakemake.output.statistics)
+        if snakemake.config["quicklook"] and snakemake.output.get("rateints"):
+            draw_beside(snakemake.output, snakemake.input.uncal, found)
 
 
 def _with_threads(snakemake):

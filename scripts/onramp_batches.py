@@ -16,7 +16,6 @@ from snakemake.iocontainers import Wildcards
 
 FOLDER = ".batches"
 STAGED = "staged"
-PICTURE = ".png"
 PICTURE_MB = 700
 SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
 UNPREDICTED_MB = 500
@@ -64,16 +63,15 @@ class Batches:
         Returns the parameters of the steps of one of them.
     params : dict
         The parameters of an exposure's job, or functions of its wildcards that return them.
-    wanted : list of str
-        Patterns of what is made of an exposure; a picture among them is drawn in the same job.
+    patterns : (list of str, str or None)
+        Of what an exposure's job makes, and of its picture if it draws one.
     """
 
-    def __init__(self, workflow, results, seconds, exposures, parameters, params, wanted):
+    def __init__(self, workflow, results, seconds, exposures, parameters, params, patterns):
         self.workflow, self.seconds = workflow, seconds
         self.folder = Path(results) / FOLDER
         self.exposures, self.parameters, self.params = exposures, parameters, params
-        self.products = [pattern for pattern in wanted if not pattern.endswith(PICTURE)]
-        self.picture = next((pattern for pattern in wanted if pattern.endswith(PICTURE)), None)
+        self.products, self.picture = patterns
         self.run = time.strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}"
 
     def predicted(self, target, threads=1):

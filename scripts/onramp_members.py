@@ -15,11 +15,11 @@ import logging
 import os
 import platform
 import shutil
-import signal
 from pathlib import Path
 from types import SimpleNamespace
 
 from onramp.errors import OnrampError
+from onramp_child import in_child
 from onramp_job import TerminatedError, write, write_crash_file
 from snakemake.iocontainers import InputFiles, Log, OutputFiles, Params, ResourceList, Wildcards
 
@@ -211,7 +211,7 @@ def run(members, tries):
         before = {member: member.begun for member in waiting}
         if not waiting:
             return postponed
-        status = _in_child(_perform_all, waiting)
+        status = in_child(_perform_all, waiting)
         ended = [member for member in waiting if member.begun > before[member]]
         for member in ended:
             log.warning("%s: ended its process with status %s", member, status)
@@ -239,22 +239,3 @@ def _forget_peak():
     """Let the peak of this process's memory begin anew, as each member reports its own."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-
-
-def _in_child(function, *arguments):
-    """Call a function in a child process; return its status, negative for a signal."""
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            function(*arguments)
-            status = 0
-        finally:
-            logging.shutdown()
-            os._exit(status)
-    try:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    except BaseException:
-        os.kill(child, signal.SIGTERM)
-        os.waitpid(child, 0)
-        raise

@@ -12,6 +12,7 @@ from pathlib import Path
 from onramp import compilation
 from onramp.printing import printable
 from onramp.progress import Tally, line
+from onramp_watch import BatchWatch
 
 NOISE = (
     "Assuming unrestricted shared",
@@ -23,12 +24,14 @@ NOISE = (
     "Storing output",
     "Complete log",
     "Elapsed time",
+    "Warning: the following output files of rule quicklook",  # its exposure's job has drawn it
 )
 NOISY_EVENTS = "RUN_INFO", "RESOURCES_INFO", "JOB_FINISHED", "PROGRESS"
 RECORD = "logs/progress.jsonl"
 OWN_FAILURES = "returned non-zero exit status 1.", "returned non-zero exit status 130."
 ERASE = "\r\x1b[K"
 REFRESH = 1.0  # seconds between looks at the clock, on a terminal
+LOOK = 5.0  # seconds between looks at what batches have done, elsewhere
 REPEAT = 60.0  # seconds between lines about the whole, elsewhere
 
 
@@ -93,23 +96,32 @@ class Progress(logging.Handler):
         self.results = Path(results)
         self.screen = screen
         self.tally = None
+        self.told = 0
         self.running = {}
+        self.batches = BatchWatch(results)
+        self.lock = threading.RLock()
         self.record_file = None
         self.over = threading.Event()
 
     def emit(self, record):
         """Take notice of an event."""
         event = _event(record)
-        if event == "RUN_INFO":
-            self._start(record.stats.get("detector1", 0))
-        elif event == "JOB_INFO" and record.rule_name == "detector1":
-            self._begin(record.jobid, record.wildcards["exposure"])
-        elif event == "JOB_FINISHED" and record.job_id in self.running:
-            self._end(self.running.pop(record.job_id), True)
-        elif event == "JOB_ERROR" and record.jobid in self.running:
-            self._end(self.running.pop(record.jobid), False)
-        elif event == "JOB_ERROR":
-            self._say(f"{record.rule_name} failed; see {' '.join(record.log)}")
+        with self.lock:
+            if event == "RUN_INFO":
+                self._start(record.stats.get("detector1", 0))
+            elif event == "JOB_INFO" and record.rule_name == "detector1":
+                self._begin(record.jobid, record.wildcards["exposure"])
+            elif event == "JOB_INFO" and record.rule_name == "batch":
+                self._begin_batch(record.jobid, record.wildcards)
+            elif event == "JOB_FINISHED" and record.job_id in self.running:
+                self._end(self.running.pop(record.job_id), True)
+            elif event == "JOB_ERROR" and record.jobid in self.running:
+                self._end(self.running.pop(record.jobid), False)
+            elif event == "JOB_ERROR":
+                self._say(f"{record.rule_name} failed; see {' '.join(record.log)}")
+                self._end_batch(record.jobid)
+            elif event == "JOB_FINISHED":
+                self._end_batch(record.job_id)
 
     def _start(self, total):
         if not total:
@@ -118,18 +130,39 @@ class Progress(logging.Handler):
         self._record("start")
         if self.screen and not compilation.mark_file().exists():
             self._say("the first run compiles the numerical kernels: half a minute")
-        if self.screen and self.screen.live:
+        if self.screen:
             threading.Thread(target=self._refresh, daemon=True).start()
 
     def _refresh(self):
-        while not self.over.wait(REFRESH):
-            self.screen.show(line(self.tally.standing()))
+        while not self.over.wait(REFRESH if self.screen.live else LOOK):
+            with self.lock:
+                news = self._look()
+                if news or self.screen.live:
+                    self.screen.show(line(self.tally.standing()))
 
     def _begin(self, job, exposure):
         if self.tally:
             self.running[job] = exposure
+            if exposure not in self.batches.begun:
+                self.tally.begin(exposure)
+                self._record("begin", exposure=exposure)
+
+    def _begin_batch(self, job, wildcards):
+        for exposure in self.batches.begin(job, wildcards) if self.tally else ():
             self.tally.begin(exposure)
             self._record("begin", exposure=exposure)
+
+    def _look(self):
+        """Count what batches have done, before their exposures' jobs say so."""
+        news = self.batches.news()
+        for exposure, done in news:
+            self.tally.end(exposure, done)
+        return news
+
+    def _end_batch(self, job):
+        self._look()
+        for exposure in self.batches.end(job):
+            self.tally.withdraw(exposure)
 
     def _end(self, exposure, done):
         self.tally.end(exposure, done)
@@ -137,7 +170,8 @@ class Progress(logging.Handler):
         self._record("done" if done else "failed", exposure=exposure, **facts)
         standing = self.tally.standing()
         width = len(str(standing.total))
-        ended = f"{standing.done + standing.failed:{width}}/{standing.total}"
+        self.told += 1
+        ended = f"{self.told:{width}}/{standing.total}"
         self._say(f"[{ended}] {exposure}: {self._outcome(exposure, done, facts)}")
         if self.screen:
             self.screen.show(line(standing))

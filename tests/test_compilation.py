@@ -82,5 +82,19 @@ def test_mark_depends_on_kernels_and_machine(monkeypatch):
     monkeypatch.setattr(compilation, "_processor", lambda: "another")
     assert compilation.mark_file() != mark
     monkeypatch.undo()
-    monkeypatch.setattr(compilation, "library_digest", lambda _: "another")
+    monkeypatch.setattr(compilation, "kernel_digest", lambda _: "another")
     assert compilation.mark_file() != mark
+
+
+def test_mark_is_where_the_kernels_are(monkeypatch, tmp_path):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(compilation, "LIBRARY", tmp_path)
+    assert compilation.mark_file().parent == tmp_path / "__pycache__"
+    (tmp_path / "__pycache__").mkdir()
+    beside = compilation.mark_file()
+    assert beside.parent == tmp_path / "__pycache__"
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "named"))
+    named = compilation.mark_file()
+    assert named.parent == tmp_path / "named"
+    monkeypatch.setattr(compilation, "LIBRARY", tmp_path / "another")
+    assert compilation.mark_file() != named, "another checkout's kernels lie elsewhere"

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from onramp.completeness import PICTURE_END, drop_truncated, find_truncated
+from onramp.completeness import PICTURE_END, drop_truncated, files_to_ask_for, find_truncated
 
 SIZES = {"x_rate.fits": 100, "x_rateints.fits": 200}
 
@@ -52,3 +52,24 @@ def test_statistics_of_any_content(results, content):
 def test_statistics_of_earlier_versions(results):
     (results / "x_statistics.json").write_text('{"exposure": "x"}')
     assert find_truncated(results, ["x"]) == []
+
+
+def test_one_file_stands_for_all_of_an_exposure(results):
+    products = [str(results / f"{{exposure}}_{end}.fits") for end in ("rate", "rateints")]
+    picture = str(results / "quicklook/{exposure}.png")
+
+    def asked(*options):
+        found = files_to_ask_for(["x", "y"], products, *options)
+        return [path.removeprefix(f"{results}/") for path in found]
+
+    assert asked() == asked(picture) == ["x_rate.fits", "y_rate.fits"]
+    assert asked(picture, True) == ["x_rate.fits", "quicklook/x.png", "y_rate.fits"]
+    (results / "quicklook/x.png").unlink()
+    assert asked(picture) == ["x_rate.fits", "quicklook/x.png", "y_rate.fits"]
+    (results / "x_rateints.fits").unlink()
+    assert asked(picture) == ["x_rateints.fits", "y_rate.fits"]
+
+
+def test_nothing_is_there_yet(tmp_path):
+    product = f"{tmp_path}/new/{{exposure}}_rate.fits"
+    assert list(files_to_ask_for(["x"], [product])) == [f"{tmp_path}/new/x_rate.fits"]

@@ -1,14 +1,14 @@
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from onramp import kernel_cache
 from onramp.errors import KernelCacheError
-from onramp.kernel_cache import CheckedCacheFile, _check_folder
+from onramp.kernel_cache import CheckedFiles, _check_folder
 
 PROGRAM = """
 import sys
@@ -51,11 +51,10 @@ def test_a_kernel_is_compiled_once(run):
     assert run() == (1, 0)
 
 
-@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "flip", "plain", "gone"])
-def test_a_damaged_cache_is_made_anew(run, tmp_path, pattern, damage):
+def test_a_damaged_cache_is_made_anew(run, tmp_path, damage):
     run()
-    path = cached(tmp_path / "cache", pattern)
+    path = cached(tmp_path / "cache", "*.kernel")
     content = path.read_bytes()
     if damage == "gone":
         path.unlink()
@@ -75,19 +74,114 @@ def test_a_planted_pickle_is_not_loaded(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "ran"),)
 
-    file = CheckedCacheFile(str(tmp_path), "x", "stamp")
-    (tmp_path / "x.nbi").write_bytes(pickle.dumps(Planted()))
-    assert file.load("key") is None
+    files = CheckedFiles(tmp_path, "x", "stamp")
+    files._path("key").write_bytes(pickle.dumps(Planted()))
+    assert files.load("key") is None
     assert not (tmp_path / "ran").exists()
 
 
 def test_what_is_kept_comes_back(tmp_path):
-    file = CheckedCacheFile(str(tmp_path), "x", "stamp")
-    file.save("key", np.arange(3).tolist())
-    assert file.load("key") == [0, 1, 2]
-    assert file.load("other") is None
-    assert CheckedCacheFile(str(tmp_path), "x", "another").load("key") is None
-    assert not list(tmp_path.glob("*.tmp.*"))
+    files = CheckedFiles(tmp_path, "x", "stamp")
+    files.save("key", [0, 1, 2])
+    files.save("other key", "other")
+    CheckedFiles(tmp_path, "xx", "stamp").save("key", "of another kernel")
+    assert files.load("key") == [0, 1, 2]
+    assert files.load("unknown") is None
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_is_stale_is_removed(tmp_path):
+    files = CheckedFiles(tmp_path, "x", "stamp")
+    files.save("key", "old")
+    anew = CheckedFiles(tmp_path, "x", "another")
+    assert anew.load("key") is None
+    anew.save("key", "new")
+    assert anew.load("key") == "new"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_name_that_two_keys_share_is_no_match(tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel_cache, "_short", lambda *_: "same")
+    files = CheckedFiles(tmp_path, "x", "stamp")
+    files.save("key", "mine")
+    assert files.load("other") is None
+
+
+TYPES = "int32", "int64", "float32", "float64", "complex64", "complex128"
+CONCURRENT = f"""
+import os, sys, time
+import numpy as np
+from onramp.kernels import kernel
+
+@kernel
+def double(x):
+    return x + x
+
+types = sys.argv[1].split(",")
+open("ready-" + sys.argv[1], "w")
+while len([name for name in os.listdir() if name.startswith("ready-")]) < {len(TYPES)}:
+    time.sleep(0.001)
+for name in types:
+    assert double(np.array([3], name)[0]) == 6, name
+print(sum(double.stats.cache_hits.values()), sum(double.stats.cache_misses.values()))
+"""
+
+
+def test_processes_that_compile_at_once_lose_nothing(tmp_path):
+    (tmp_path / "program.py").write_text(CONCURRENT)
+    options = {
+        "cwd": tmp_path, "env": {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        "stdout": subprocess.PIPE, "text": True,
+    }  # fmt: skip
+    command = [sys.executable, "program.py"]
+    processes = [subprocess.Popen([*command, name], **options) for name in TYPES]
+    assert [process.communicate()[0] for process in processes] == ["0 1\n"] * len(TYPES)
+    done = subprocess.run([*command, ",".join(TYPES)], check=True, **options)
+    assert done.stdout == f"{len(TYPES)} 0\n"
+
+
+OUTER = """
+from onramp.kernels import kernel
+from onramp.steps.inner import add
+
+@kernel
+def double_sum(x):
+    return 2.0 * add(x)
+"""
+INNER = """
+from onramp.kernels import inner_kernel
+
+@inner_kernel
+def add(x):
+    return x + 1.0
+"""
+USE = "from onramp.steps.outer import double_sum as f; print(f(1.0), len(f.stats.cache_hits))"
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["beside the library", "named folder"])
+def test_change_of_another_file_leaves_no_stale_kernel(tmp_path, named):
+    shutil.copytree(
+        kernel_cache.LIBRARY, tmp_path / "onramp", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    steps = tmp_path / "onramp/steps"
+    (steps / "outer.py").write_text(OUTER)
+    (steps / "inner.py").write_text(INNER)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    env.pop("NUMBA_CACHE_DIR", None)
+    if named:
+        env["NUMBA_CACHE_DIR"] = str(tmp_path / "cache")
+
+    def run():
+        command = [sys.executable, "-c", USE]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+    assert run() == "4.0 0\n"
+    assert run() == "4.0 1\n"
+    before = (steps / "inner.py").stat()
+    (steps / "inner.py").write_text(INNER.replace("1.0", "2.0"))
+    os.utime(steps / "inner.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run() == "6.0 0\n"
+    assert run() == "6.0 1\n"
 
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
@@ -124,7 +218,7 @@ def test_a_full_disk_costs_time_only(tmp_path, monkeypatch, caplog):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(CheckedCacheFile, "save", full)
+    monkeypatch.setattr(CheckedFiles, "save", full)
     monkeypatch.setattr(kernel_cache, "_check_folder", lambda *_: None)
 
     from onramp.kernels import kernel

@@ -52,6 +52,8 @@ CASES = {
     ),
 }  # fmt: skip
 
+RUNS = 4
+
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
@@ -82,15 +84,21 @@ def peak_mb(command):
 def test_prediction_is_enough_and_not_too_much(name, simulated, tmp_path):
     mode, changes, cores, arguments = CASES[name]
     exposure = simulated(mode, changes)
-    measured = peak_mb(
-        [ONRAMP, "detector1", exposure.uncal, "--references", exposure.references["gain"].parent,
-         "--output_dir", tmp_path, "--quiet", "--cores", cores, *arguments]
-    )  # fmt: skip
     method = "fft" if arguments and arguments[-1].endswith("=fft") else "median"
     cleaning = {"skip": FLICKER[0] not in arguments, "fit_method": method}
     steps = parse_steps({"clean_flicker_noise": cleaning}, "test")
     predicted = predict_mb(exposure.uncal, cores, steps=steps)
-    assert measured <= predicted <= 1.5 * measured, f"{predicted / measured:.2f} times the peak"
+    references = exposure.references["gain"].parent
+    command = [ONRAMP, "detector1", exposure.uncal, "--references", references,
+               "--output_dir", tmp_path, "--quiet", "--cores", cores, *arguments]  # fmt: skip
+    peak = 0.0
+    for _ in range(RUNS):  # on a busy machine threads may not hold their bands at the same time
+        measured = peak_mb(command)
+        assert measured <= predicted
+        peak = max(peak, measured)
+        if predicted <= 1.5 * peak:
+            return
+    pytest.fail(f"{predicted / peak:.2f} times the peak")
 
 
 def test_measurement_sees_what_a_process_holds():

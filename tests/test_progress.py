@@ -90,3 +90,24 @@ def test_words(standing, words):
 )
 def test_duration(seconds, words):
     assert progress.duration(seconds) == words
+
+
+def test_an_end_that_is_told_twice_counts_once():
+    tally = progress.Tally(3, iter(range(100)).__next__)
+    tally.begin("a")
+    tally.end("a", True)
+    before = len(tally.ended)
+    tally.end("a", True)
+    assert len(tally.ended) == before
+    assert tally.counts == {"done": 1, "failed": 0, "running": 0}
+
+
+def test_what_a_job_has_not_come_to_is_left():
+    tally = progress.Tally(3, iter(range(100)).__next__)
+    tally.begin("a")
+    tally.begin("b")
+    tally.end("b", True)
+    for name in "abc":
+        tally.withdraw(name)
+    standing = tally.standing()
+    assert (standing.done, standing.running, standing.left) == (1, 0, 2)

@@ -9,10 +9,11 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from onramp.library_digest import library_digest
+from onramp.library_digest import kernel_digest
 from onramp.reference_digest import cache_folder
 
 WARM_UP = "onramp.warm"
+LIBRARY = Path(__file__).parent
 
 
 def ensure() -> None:
@@ -42,20 +43,21 @@ def mark_file() -> Path:
     kind = [sys.version, version("numba"), _processor()]
     folder = _cache()
     if _on_cluster():
-        # Nodes of different kinds share no folder: numba numbers a function's compiled files by an
-        # index that two nodes can change at once, so that one could be given code for another.
+        # One folder for each kind of node, so that those of a kind that is gone can be removed.
         machine = f"machine-{_digest(*kind)}"
         folder = folder if folder.name == machine else folder / machine
-        kind.append(str(Path(__file__).parent))  # numba keeps those of each place apart
-    return folder / f"kernels-{_digest(library_digest(WARM_UP), *kind)}.compiled"
+    if folder.parent != LIBRARY:
+        kind.append(str(LIBRARY))  # numba keeps those of each place apart
+    return folder / f"kernels-{_digest(kernel_digest(WARM_UP), *kind)}.compiled"
 
 
 def _cache():
     """Return the folder that holds compiled kernels, for all kinds of machines."""
-    if _on_cluster() and "NUMBA_CACHE_DIR" in os.environ:
+    if "NUMBA_CACHE_DIR" in os.environ:
         return Path(os.environ["NUMBA_CACHE_DIR"])
-    folder = Path(__file__).parent / "__pycache__"
-    return folder if os.access(folder, os.W_OK) else cache_folder()
+    folder = LIBRARY / "__pycache__"
+    writable = os.access(folder if folder.exists() else LIBRARY, os.W_OK)
+    return folder if writable else cache_folder()
 
 
 def _on_cluster():

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 PICTURE_END = b"IEND\xaeB`\x82"
@@ -76,3 +77,43 @@ def drop_truncated(results, names, pictures=True, dryrun=False) -> list[str]:
                 path.unlink()
         lines.append(f"{path}: truncated since it was made; it will be made again")
     return lines
+
+
+def files_to_ask_for(names, products, picture=None, redraw=False) -> Iterator[str]:
+    """
+    Yield the files that a workflow is to make: one stands for all that an exposure's job makes.
+
+    It is one that is missing, if any is. A picture, which that job draws as well, is asked for only
+    where products are complete without it.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Exposures.
+    products : list of str
+        Paths of what the job of an exposure makes, with "{exposure}" for its name.
+    picture : str, optional
+        Path of its picture.
+    redraw : bool
+        Ask for pictures that are there as well.
+    """
+    present = {
+        f"{folder}/{name}"
+        for folder in {os.path.dirname(pattern) for pattern in (*products, picture or products[0])}
+        for name in _listed(folder)
+    }
+    for exposure in names:
+        made = [pattern.format(exposure=exposure) for pattern in products]
+        missing = next((path for path in made if path not in present), None)
+        yield missing or made[0]
+        if picture and not missing:
+            path = picture.format(exposure=exposure)
+            if redraw or path not in present:
+                yield path
+
+
+def _listed(folder):
+    try:
+        return os.listdir(folder or ".")
+    except FileNotFoundError:
+        return []

@@ -4,27 +4,39 @@ The cache of compiled kernels: what is damaged in it is compiled anew, and nobod
 Numba's cache is pickled code, so a file that is cut or altered would end the job or run as it is,
 and whoever can write to its folder can run code as the user. Here each file ends in a checksum, and
 the folder must belong to the user, to root or to the owner of the library.
+
+Numba numbers a kernel's files by an index, which processes that write at the same moment can take
+from each other, and goes by the time of the file that holds the kernel, not of those that hold what
+it calls. Here a file is named after what was compiled, and for library kernels after a digest of
+all sources that they can depend on, so there is no index and nothing stale.
 """
 
+import contextlib
 import functools
-import io
+import glob
+import hashlib
 import logging
 import os
 import pickle
 import stat
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
 
-from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+import numba
+from numba.core.caching import FunctionCache, NullCache
 from numba.core.runtime import rtsys
+from numba.core.serialize import dumps
 
 from onramp.errors import KernelCacheError
+from onramp.library_digest import kernel_digest
+from onramp.replacing import replacing
 
 log = logging.getLogger("onramp")
 
 MARK = b"onramp crc32 "
 CHECKSUM_BYTES = 4
+ENDING = ".kernel"
+LIBRARY = Path(__file__).parent
 
 
 def use_cache(dispatcher) -> None:
@@ -56,10 +68,8 @@ class CheckedCache(FunctionCache):
     def __init__(self, kernel):
         super().__init__(kernel)
         _check_folder(self._cache_path, kernel.__code__.co_filename)
-        plain = self._cache_file
-        self._cache_file = CheckedCacheFile(
-            self._cache_path, self._impl.filename_base, plain._source_stamp
-        )
+        stamp = _stamp(kernel, self._impl.locator)
+        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig, target_context):
         """
@@ -79,28 +89,57 @@ class CheckedCache(FunctionCache):
             _warn_once(f"{self._cache_path}: compiled kernels cannot be kept: {problem.strerror}")
 
 
-class CheckedCacheFile(IndexDataCacheFile):
-    """Numba's files of one kernel, each with a checksum at its end."""
+class CheckedFiles:
+    """
+    The files of one kernel: one for each signature and processor, with a checksum at its end.
 
-    @contextmanager
-    def _open_for_write(self, filepath):
-        with super()._open_for_write(filepath) as file:
-            content = io.BytesIO()
-            yield content
-            file.write(sealed(content.getvalue()))
+    Parameters
+    ----------
+    folder : str
+    base : str
+        What their names begin with: the kernel's name and line, and Python's version.
+    stamp : str
+        What else their content depends on; files of another one are removed when one is saved.
+    """
 
-    def _load_index(self):
+    def __init__(self, folder, base, stamp):
+        self.folder, self.base = Path(folder), base
+        self.stamp = _short(stamp, numba.__version__)
+
+    def load(self, key):
+        """Return what was saved with a key; None if nothing was, or if it is damaged."""
         try:
-            content = io.BytesIO(_unsealed(self._index_path))
+            content = _unsealed(self._path(key))
         except OSError:
-            return {}
-        if pickle.load(content) != self._version:
-            return {}
-        stamp, overloads = pickle.load(content)
-        return overloads if stamp == self._source_stamp else {}
+            return None
+        known, data = pickle.loads(content)
+        return data if known == repr(key) else None
 
-    def _load_data(self, name):
-        return pickle.loads(_unsealed(self._data_path(name)))
+    def save(self, key, data):
+        """Save compiled code; of processes that save the same at once, one prevails."""
+        with replacing(self._path(key)) as part:
+            part.write_bytes(sealed(dumps((repr(key), data))))
+        for path in self.folder.glob(f"{glob.escape(self.base)}.*{ENDING}"):
+            if not path.name.startswith(f"{self.base}.{self.stamp}."):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    def _path(self, key):
+        return self.folder / f"{self.base}.{self.stamp}.{_short(repr(key))}{ENDING}"
+
+
+def _stamp(kernel, locator):
+    """Return a text that changes with all that a kernel's code depends on."""
+    path = Path(kernel.__code__.co_filename)
+    if not path.is_relative_to(LIBRARY):
+        return f"{kernel_digest()} {locator.get_source_stamp()}"
+    if path.parent == LIBRARY / "steps":
+        return kernel_digest()
+    return kernel_digest(".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts))
+
+
+def _short(*texts):
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
 
 
 def sealed(content: bytes) -> bytes:

@@ -1,10 +1,13 @@
 """A digest of all modules that a script uses, so that a change of one reruns the script's jobs."""
 
+import functools
 import hashlib
 import re
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1]
+LIBRARY = "onramp"
+STEPS = "onramp.steps"
 IMPORT = re.compile(
     rb"^( *)(?:from +([\w.]+) +import +(\([^)]*\)|[^\n]*)|import +([\w., ]+))", re.MULTILINE
 )
@@ -31,6 +34,21 @@ def library_digest(*modules: str) -> str:
     return digest.hexdigest()[:16]
 
 
+@functools.cache
+def kernel_digest(*more: str) -> str:
+    """
+    Digest all that compiled kernels can depend on: the modules of the steps, and what they import.
+
+    Parameters
+    ----------
+    *more : str
+        Modules that have kernels besides.
+    """
+    folder = SCRIPTS.joinpath(*STEPS.split("."))
+    steps = (f"{STEPS}.{path.stem}" for path in folder.glob("*.py"))
+    return library_digest("onramp.kernels", *more, *steps)
+
+
 def sources(modules) -> dict[str, bytes]:
     """Return the source by name of modules and of all that they import from the script layer."""
     found, seen = {}, set()
@@ -44,10 +62,17 @@ def sources(modules) -> dict[str, bytes]:
         if path is None:
             continue
         found[name] = path.read_bytes()
-        waiting += [(used, True) for used in _imported(found[name], whole)]
+        used = _imported(found[name], whole)
+        if _in_library(name):  # it uses no script, and nothing that is installed beside it
+            used = filter(_in_library, used)
+        waiting += [(module, True) for module in used]
         # A package's own file runs at import, what its functions import on demand does not.
         waiting += [(parent, False) for parent in _parents(name)]
     return found
+
+
+def _in_library(name):
+    return name.split(".")[0] == LIBRARY
 
 
 def _path(name):

@@ -47,9 +47,17 @@ class Tally:
         self._put(exposure, RUNNING)
 
     def end(self, exposure, done) -> None:
-        """Note that an exposure's job has ended."""
+        """Note that an exposure's work has ended; said again, it does not count as another."""
+        known = self.states.get(exposure) in (DONE, FAILED)
         self._put(exposure, DONE if done else FAILED)
-        self.ended.append(self.clock())
+        if not known:
+            self.ended.append(self.clock())
+
+    def withdraw(self, exposure) -> None:
+        """Note that an exposure's job has ended before it came to it."""
+        if self.states.get(exposure) == RUNNING:
+            del self.states[exposure]
+            self.counts[RUNNING] -= 1
 
     def _put(self, exposure, state):
         before = self.states.get(exposure)

@@ -16,7 +16,7 @@ from onramp.targets import suffixes
 
 FOLDER = "references"
 CONTEXT = "crds_context.txt"
-WRITE, PLAN, READ = "write", "plan", "read"
+WRITE, PLAN, LOOK, READ = "write", "plan", "look", "read"
 
 
 class ReferenceStep:
@@ -28,7 +28,8 @@ class ReferenceStep:
     configuration : Configuration
     mode : str
         WRITE chooses, fetches and writes manifests; PLAN chooses and leaves no trace, for dry runs;
-        READ takes manifests as they are, in jobs.
+        READ takes manifests as they are, in jobs; LOOK as well, for reports, but does without those
+        that are missing.
 
     Raises
     ------
@@ -42,7 +43,7 @@ class ReferenceStep:
         self.folder = self.results / FOLDER
         self._found, self._effective, self._told = {}, {}, set()
         self._unwritten = None
-        if mode == READ:
+        if mode in (LOOK, READ):
             return
         options = configuration.references
         context = pinned(options, self.results) if options.source == CRDS else None
@@ -66,8 +67,9 @@ class ReferenceStep:
         if target.exposure not in self._found:
             path = self.folder / f"{target.exposure}.json"
             known = reference_manifest.read(path)
-            if self.mode == READ:
-                found = str(path), self._parameters(known, target)
+            if self.mode in (LOOK, READ):
+                there = path if known or self.mode == READ else self._stand_in()
+                found = str(there), self._parameters(known, target)
             else:
                 found = self._choose(target, path, known)
             self._found[target.exposure] = found

@@ -150,6 +150,12 @@ def _align(value, width, right):
     return value.rjust(width) if right else value.ljust(width)
 
 
+def _without_picture(results, table):
+    done = table["exposure"][table["state"] == "done"]
+    missing = sum(not (results / f"quicklook/{name}.png").exists() for name in done)
+    return f" ({missing} of {len(done)} missing; the next run draws them)" if missing else ""
+
+
 def summarise(results, names, pictures=True) -> str:
     """Write ``summary.tsv`` and return what to print: the table, the counts, where things are."""
     results = Path(results)
@@ -160,7 +166,7 @@ def summarise(results, names, pictures=True) -> str:
     total = ", ".join(f"{counts[state]} {state}" for state in ORDER if state in counts)
     places = {
         "products": f"{results}/<exposure>_rate.fits, _rateints.fits",
-        "pictures": f"{results}/quicklook/",
+        "pictures": f"{results}/quicklook/{_without_picture(results, table)}",
         "logs": f"{results}/logs/",
         "table": f"{results}/summary.tsv",
         "page": f"{results}/report.html",

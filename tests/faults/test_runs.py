@@ -159,7 +159,7 @@ def test_damaged_references_cost_only_what_uses_them(fresh, expected):
 
 
 def test_damaged_kernels_are_compiled_anew(fresh, expected):
-    kernels = sorted((fresh.folder / "scripts").rglob("jump*.nb[ic]"))
+    kernels = sorted((fresh.folder / "scripts").rglob("jump*.kernel"))
     assert kernels
     for number, path in enumerate(kernels):
         content = path.read_bytes()

@@ -64,7 +64,7 @@ def rule(folder, uncal=None, references="references", **params):
         log=Log([str(folder / "x.log")]),
         params=Params(fromdict={"crash_file": str(crash_file), **params}),
         resources=ResourceList(fromdict={"mem_mb": 300}),
-        config={"steps": {}},
+        config={"steps": {}, "quicklook": False},
     )
 
 
@@ -155,7 +155,7 @@ def test_script_names_products_after_the_sheet(tmp_path, inputs):
     steps = {"jump": {"rejection_threshold": 5.0}}
     uncal = next((inputs / "uncal").glob("*nrs1_uncal.fits"))
     snakemake = rule(tmp_path, uncal, inputs / "references", steps=steps)
-    snakemake.config = {"steps": {"jump": {"maximum_cores": "all"}, "dq_init": {}}}
+    snakemake.config |= {"steps": {"jump": {"maximum_cores": "all"}, "dq_init": {}}}
     detector1.main(snakemake)
     found = json.loads((tmp_path / "x_statistics.json").read_text())
     assert found["uncal"] == str(uncal)
@@ -191,6 +191,7 @@ def tell(tmp_path):
         progress.handle(record)
         return stream.getvalue()[before:]
 
+    hand.progress = progress
     yield hand
     progress.close()
 
@@ -233,6 +234,42 @@ def test_progress_that_cannot_be_kept_stops_nothing(tell, tmp_path):
     assert "the run goes on without it" in tell("RUN_INFO", stats={"detector1": 1})
     tell("JOB_INFO", jobid=1, rule_name="detector1", wildcards={"exposure": "a"})
     assert "[1/1] a: done" in tell("JOB_FINISHED", job_id=1)
+
+
+def test_progress_within_a_batch(tell, tmp_path):
+    run = {"run": "r", "kind": "calibrate", "number": "0"}
+    plan = tmp_path / ".batches/r/calibrate-0.json"
+    plan.parent.mkdir(parents=True)
+    entries = [{"rule": "detector1", "wildcards": {"exposure": name}} for name in "abc"]
+    other = {"rule": "quicklook", "wildcards": {"exposure": "d"}}
+    plan.write_text(json.dumps({"entries": [*entries, other]}))
+    staged = tmp_path / ".batches/staged/detector1"
+    (staged / ".c.node.1.part").mkdir(parents=True)
+
+    def standing():
+        tell.progress._look()
+        return tell.progress.tally.standing()[1:5]
+
+    tell("RUN_INFO", stats={"detector1": 4, "batch": 2})
+    assert standing() == (0, 0, 0, 4)
+    tell("JOB_INFO", jobid=5, rule_name="batch", wildcards=run)
+    assert standing() == (0, 0, 3, 1)
+    (staged / "a").mkdir()
+    (staged / "b").mkdir()
+    (staged / "b/.failed").touch()
+    assert standing() == (1, 1, 1, 1)
+    tell("JOB_ERROR", jobid=5, rule_name="batch", log=["x.log"])
+    assert standing() == (1, 1, 0, 2), "c waits for another attempt"
+    tell("JOB_INFO", jobid=5, rule_name="batch", wildcards=run)
+    (staged / "c").mkdir()
+    tell("JOB_FINISHED", job_id=5)
+    assert standing() == (2, 1, 0, 1)
+    tell("JOB_INFO", jobid=6, rule_name="detector1", wildcards={"exposure": "a"})
+    assert standing() == (2, 1, 0, 1), "to be delivered is not to be worked on"
+    assert tell("JOB_FINISHED", job_id=6).startswith("[1/4] a: done")
+    lines = (tmp_path / "logs/progress.jsonl").read_text().splitlines()
+    events = [(entry["event"], entry.get("exposure")) for entry in map(json.loads, lines)]
+    assert events == [("start", None), *(("begin", n) for n in "abcc"), ("done", "a")]
 
 
 class Terminal(io.StringIO):

@@ -1,6 +1,7 @@
 """The page about a run, and Snakemake's report that holds it."""
 
 import json
+import shutil
 
 from .conftest import NIRCAM, NIRSPEC
 
@@ -47,3 +48,15 @@ def test_nothing_to_do_leaves_the_record_of_the_run(finished):
     rerun, _ = finished.rerun()
     assert rerun == set()
     assert record.read_text() == before
+
+
+def test_report_of_results_without_manifests(finished):
+    shutil.rmtree(finished.results / "references")
+    cut = finished.results / f"{NIRSPEC}_rate.fits"
+    content = cut.read_bytes()
+    cut.write_bytes(content[:-1])
+    status, printed = finished.run("--report", "report.html")
+    assert status == 0, printed
+    assert set(exposures((finished.results / "report.html").read_text())) == {NIRCAM, NIRSPEC}
+    assert cut.read_bytes() == content[:-1], "a report removes nothing"
+    assert not (finished.results / "references").exists()

@@ -9,12 +9,13 @@ sys.path.insert(0, str(SCRIPTS))
 
 import onramp_report
 from onramp import configuration, origins, targets
-from onramp.completeness import drop_truncated
+from onramp.completeness import drop_truncated, files_to_ask_for
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
 from onramp_batches import Batches, asked_seconds
 from onramp_cluster import check_cluster
 from onramp_job import share_library
+from onramp_lock import claim
 from onramp_terminal import follow
 from snakemake.logging import logger
 
@@ -56,9 +57,8 @@ STATISTICS = f"{RESULTS}/{{exposure}}_statistics.json"
 PARAMETERS = f"{RESULTS}/{{exposure}}_parameters.yaml"
 PROVENANCE = f"{RESULTS}/{{exposure}}_provenance.json"
 PICTURE = f"{RESULTS}/quicklook/{{exposure}}.png"
-WANTED = [*PRODUCTS.values(), STATISTICS, PARAMETERS, PROVENANCE]
-if CONFIGURATION.quicklook and "rate" in PRODUCTS:
-    WANTED.append(PICTURE)
+MADE = [*PRODUCTS.values(), STATISTICS, PARAMETERS, PROVENANCE]
+WANTED_PICTURE = PICTURE if CONFIGURATION.quicklook and "rate" in PRODUCTS else None
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 DELIVER, DELIVERY_MB = SCRIPTS / "deliver.sh", 50
@@ -76,12 +76,24 @@ def exposures():
     return or_exit(targets.find, CONFIGURATION)
 
 
+@cache
+def may_write():
+    """Return whether this is a run, with the products' folder to itself, and not a look at one."""
+    running = workflow.is_main_process and workflow.executor_plugin
+    if not running or workflow.touch or workflow.dryrun:
+        return False
+    if workflow.execution_settings.lock:
+        or_exit(claim, RESULTS)
+    return True
+
+
 def all_products(wildcards):
-    """Return what the run is to leave behind."""
-    dryrun = workflow.output_settings.dryrun
-    for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, dryrun):
+    """Return what the run is to leave behind, as few files as stand for it."""
+    look = not may_write()
+    for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, look):
         print(f"onramp: {line}", file=sys.stderr)
-    return [path.format(exposure=name) for name in exposures() for path in WANTED]
+    redraw = "quicklook" in workflow.dag_settings.forcerun
+    return list(files_to_ask_for(exposures(), MADE, WANTED_PICTURE, redraw))
 
 
 def target(wildcards):

@@ -26,7 +26,7 @@ rule detector1:
         "Calibrate {wildcards.exposure}"
     shell:
         "sh {DELIVER:q} {BATCHES.staged:q}/detector1/{wildcards.exposure}"
-        " {params.crash_file:q} {log:q} {output:q}"
+        " {params.crash_file:q} {RESULTS:q}/quicklook/{wildcards.exposure}.png {log:q} {output:q}"
 
 
 rule quicklook:
@@ -50,4 +50,4 @@ rule quicklook:
     message:
         "Draw {wildcards.exposure}"
     shell:
-        "sh {DELIVER:q} {BATCHES.staged:q}/quicklook/{wildcards.exposure} '' {log:q} {output:q}"
+        "sh {DELIVER:q} {BATCHES.staged:q}/quicklook/{wildcards.exposure} '' '' {log:q} {output:q}"

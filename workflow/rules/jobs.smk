@@ -9,10 +9,11 @@ def reference_step():
     """Return what chooses references: in the user's process, before all jobs, one at a time."""
     from onramp import reference_step as step
 
-    running = (
-        workflow.is_main_process and workflow.executor_plugin and not workflow.touch
-    )
-    mode = (step.PLAN if workflow.dryrun else step.WRITE) if running else step.READ
+    mode = step.LOOK if workflow.is_main_process else step.READ
+    if may_write():
+        mode = step.WRITE
+    elif workflow.dryrun:
+        mode = step.PLAN
     return or_exit(step.ReferenceStep, CONFIGURATION, mode)
 
 
@@ -38,7 +39,13 @@ DETECTOR1 = {
     "crash_file": CRASH_FILE,
 }
 BATCHES = Batches(
-    workflow, RESULTS, BATCH_SECONDS, exposures, parameters_of, DETECTOR1, WANTED
+    workflow,
+    RESULTS,
+    BATCH_SECONDS,
+    exposures,
+    parameters_of,
+    DETECTOR1,
+    [MADE, WANTED_PICTURE],
 )
 
 

@@ -1,0 +1,68 @@
+"""
+The picture that an exposure's job draws of its products.
+
+It belongs to no rule that makes products, so that no picture decides what becomes of these: it is
+drawn last, in a child process, and where that fails the job succeeds without. Jobs of the rule
+`quicklook` draw what is missing.
+"""
+
+import importlib
+import logging
+import sys
+from pathlib import Path
+
+from onramp_child import in_child
+from onramp_job import reason
+
+log = logging.getLogger("onramp")
+
+FOLDER = "quicklook"
+
+
+def picture_of(results, exposure) -> Path:
+    """Return where the picture of an exposure is to be."""
+    return Path(results, FOLDER, f"{exposure}.png")
+
+
+def draw_beside(output, uncal, statistics) -> bool:
+    """
+    Draw the picture of products that are complete; if that fails, tell it and go on.
+
+    Parameters
+    ----------
+    output : snakemake.iocontainers.OutputFiles
+        The products of an exposure's job.
+    uncal : path
+    statistics : dict
+        What the job found.
+
+    Returns
+    -------
+    bool
+        Whether there is a picture.
+    """
+    exposure = statistics["exposure"]
+    picture = picture_of(Path(output.statistics).parent, exposure)
+    try:
+        picture.parent.mkdir(exist_ok=True)
+        # Imported by name: not part of what makes products, so that no change reruns their jobs;
+        # and before the fork, so that a batch imports it once.
+        draw = importlib.import_module("onramp.quicklook").draw
+        files = uncal, output.rate, output.rateints
+        status = in_child(_draw, draw, *files, statistics, picture)
+        problem = f"its process ended with status {status}" if status else None
+    except Exception as error:
+        log.exception("%s: the picture cannot be drawn", exposure)
+        problem = reason(error)
+    if problem:
+        print(f"onramp: {exposure}: no picture; its log says why", file=sys.stderr)
+        log.warning("%s: no picture: %s", exposure, problem)
+    return not problem
+
+
+def _draw(draw, *arguments):
+    try:
+        draw(*arguments)
+    except Exception as error:
+        log.exception("the picture cannot be drawn: %s", reason(error))
+        raise
