@@ -9,6 +9,8 @@ from onramp.steps import emicorr
 
 log = logging.getLogger("onramp")
 
+SURVEY_SAMPLES = 1 << 18  # that stay in a core's cache
+
 
 class EmiCorrection:
     """
@@ -68,7 +70,7 @@ class EmiCorrection:
         clock = emicorr.Clock.of(self.exposure.readpatt, samples, *clocks, ny)
         return clock, frequencies, shapes
 
-    def survey(self, read, pixeldq, height):
+    def survey(self, read, pixeldq, samples=SURVEY_SAMPLES):
         """
         Find the waves.
 
@@ -79,18 +81,18 @@ class EmiCorrection:
             [DN], without any wave subtracted.
         pixeldq : (ny, nx) uint32
             After dq_init.
-        height : int
-            Rows to look at at once.
+        samples : int
+            To look at at once; what is found does not depend on it.
         """
         clock, frequencies, shapes = self._plan
         if shapes is not None and self.parameters.algorithm == "joint":
             for frequency, shape in zip(frequencies, shapes):
-                self.waves.append(self._fit(read, pixeldq, height, clock, frequency, shape))
+                self.waves.append(self._fit(read, pixeldq, samples, clock, frequency, shape))
             return
         used = self.parameters
         for n, frequency in enumerate(frequencies):
             shape = None if shapes is None else shapes[n]
-            wave, count = self._find(read, height, clock, frequency, shape, used)
+            wave, count = self._find(read, samples, clock, frequency, shape, used)
             used = used.model_copy(update={"nints_to_phase": count})
             self.waves.append(wave)
 
@@ -105,30 +107,39 @@ class EmiCorrection:
         self.subtract(data, band.first, 0, integrations.start)
         return data
 
-    def _fit(self, read, pixeldq, height, clock, frequency, shape):
+    def _parts(self, samples):
+        """Yield all parts of the exposure, as integrations (a slice) and Band: a frame in order."""
+        nints, ngroups, ny, nx = self.exposure.shape
+        step = max(1, samples // (ngroups * ny * nx))
+        height = max(1, samples // (ngroups * nx))
+        for first in range(0, nints, step):
+            for band in split(ny, height):
+                yield slice(first, min(first + step, nints)), band
+
+    def _fit(self, read, pixeldq, samples, clock, frequency, shape):
         from onramp.steps import emicorr_joint
 
         nints, ngroups, ny, nx = self.exposure.shape
         period = emicorr.period_of(frequency)
-        every = slice(0, nints)
         spread = np.empty((nints, ny, nx), np.float32)
-        for band in split(ny, height):
-            data = self._corrected(read, band, every)
-            spread[:, band.rows] = emicorr_joint.spread(data)
+        for some, band in self._parts(samples):
+            data = self._corrected(read, band, some)
+            spread[some, band.rows] = emicorr_joint.spread(data)
         limit = np.float32(emicorr_joint.QUIET) * np.median(spread)
         quiet = (spread < limit) & (pixeldq == 0)
         del spread
         sums = emicorr_joint.Sums.none(len(shape), ngroups, nints)
-        for band in split(ny, height):
-            data = self._corrected(read, band, every)
-            sums.add(data, np.ascontiguousarray(quiet[:, band.rows]), clock, period, band.first)
+        for some, band in self._parts(samples):
+            data = self._corrected(read, band, some)
+            part = np.ascontiguousarray(quiet[some, band.rows])
+            sums.add(data, part, clock, period, band.first, some.start)
         curve = emicorr.wave_shape(shape)
         amplitudes, phases = emicorr_joint.fit(
             sums, curve, clock, period, self.parameters.fit_ints_separately
         )
         return emicorr.Smooth(curve, clock, period, amplitudes, phases)
 
-    def _find(self, read, height, clock, frequency, shape, parameters):
+    def _find(self, read, samples, clock, frequency, shape, parameters):
         from onramp.steps import emicorr_sequential as sequential
 
         nints, ngroups, ny, nx = self.exposure.shape
@@ -141,7 +152,7 @@ class EmiCorrection:
         noise = np.zeros(size, np.float32)
         bins = np.full(size, -1, np.int32)
         for i in range(size[0] if ngroups >= sequential.FEWEST_GROUPS else 0):
-            for band in split(ny, height):
+            for band in split(ny, max(1, samples // (ngroups * nx))):
                 data = self._corrected(read, band, slice(i, i + 1))
                 noise[i, :, band.rows] = sequential.noise_of(data[0])
             sequential.repair(noise[i])
@@ -150,4 +161,4 @@ class EmiCorrection:
             sequential.bin_numbers(noise[i], start, clock[:3], late, period, edges, bins[i])
         wave = sequential.clipped_means(noise.ravel(), bins.ravel(), nbins)
         values = sequential.table_of(wave, shape, period, parameters.scale_reference)
-        return emicorr.Table(values, clock, period, late), count
+        return emicorr.Table(values, clock, period, late, ngroups), count
