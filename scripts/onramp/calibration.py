@@ -120,6 +120,10 @@ class Calibration:
             self._survey_reference_pixels()
         stopwatch.add("refpix", since)
 
+    def further_files(self, _date):
+        """Return the content of further files to write, bytes by the ending of the name."""
+        return {}
+
     def outcome_keywords(self):
         """Return what the steps say in the header once all bands have passed, by keyword."""
         return {}

@@ -28,12 +28,15 @@ class EmiCorrection:
         Whether there is anything to correct.
     waves : list of Smooth or Table
         In the order in which they are subtracted; there after `survey`.
+    found : dict of float to (nbins,) float64
+        By frequency [Hz], what is found without a reference, less its median [DN].
     """
 
     def __init__(self, exposure, reference, parameters):
         self.exposure = exposure
         self.parameters = parameters
         self.waves = []
+        self.found = {}
         self._plan = self._choose(reference)
         self.runs = self._plan is not None
 
@@ -95,6 +98,39 @@ class EmiCorrection:
             wave, count = self._find(read, samples, clock, frequency, shape, used)
             used = used.model_copy(update={"nints_to_phase": count})
             self.waves.append(wave)
+
+    def reference_tree(self, date):
+        """
+        Return what is found as the tree of an emicorr reference.
+
+        As in the reference pipeline, a file of full frames is listed as FULL, under which it looks
+        for nothing.
+
+        Parameters
+        ----------
+        date : datetime
+        """
+        exposure, names = self.exposure, [repr(frequency) for frequency in self.found]
+        of_pattern = names if "FAST" in exposure.readpatt else {exposure.detector: names}
+        case = emicorr.subarray_case(exposure.subarray.name, exposure.readpatt)
+        rows, frame = emicorr.CLOCKS[case]
+        return {
+            "meta": {
+                "telescope": "JWST", "instrument": {"name": "MIRI"}, "reftype": "emicorr",
+                "author": "onramp", "description": "EMI correction file", "pedigree": "GROUND",
+                "useafter": date.strftime("%Y-%m-%dT%H:%M:%S"), "model_type": "EmiModel",
+            },
+            "frequencies": {
+                name: {"frequency": frequency, "phase_amplitudes": wave}
+                for name, (frequency, wave) in zip(names, self.found.items())
+            },
+            "subarray_cases": {
+                exposure.subarray.name: {
+                    "rowclocks": rows, "frameclocks": frame,
+                    "freqs": {exposure.readpatt: of_pattern},
+                },
+            },
+        }  # fmt: skip
 
     def subtract(self, data, first_row, first_quad=0, first_integration=0):
         """Subtract the waves known so far from a band, in place; as `Smooth.subtract`."""
@@ -160,5 +196,7 @@ class EmiCorrection:
             start = i * (clock.frame * ngroups + clock.reset)
             sequential.bin_numbers(noise[i], start, clock[:3], late, period, edges, bins[i])
         wave = sequential.clipped_means(noise.ravel(), bins.ravel(), nbins)
+        if shape is None:
+            self.found[frequency] = wave - np.median(wave)
         values = sequential.table_of(wave, shape, period, parameters.scale_reference)
         return emicorr.Table(values, clock, period, late, ngroups), count

@@ -145,6 +145,11 @@ class ExposureJob:
         for product in self.open_products:
             product.complete()
         if self.on_disk:
+            files = stream.calibration.further_files(self.provenance.date)
+            self.open_products += [
+                provenance.RecordFile(self.output_dir / f"{exposure.name}_{ending}", content)
+                for ending, content in files.items()
+            ]
             self.open_products.append(self._record(exposure, chosen))
         for product in self.open_products:
             product.finish()

@@ -1,6 +1,7 @@
 """The steps before jump detection in MIRI's own order; see `onramp.calibration`."""
 
 import functools
+import io
 import logging
 
 import numpy as np
@@ -181,6 +182,16 @@ class MiriCalibration(Calibration):
             found = rscd.flag_rscd(groupdq[integrations], pixeldq, skip)
             self._asked[which, rows] = found.asked
             self._back_off[which, :, rows] = found.lowered, found.none_left_out
+
+    def further_files(self, date):
+        """Return the waves that emicorr has found on the fly, if they are asked for."""
+        if not (self.emi and self.emi.found and self.parameters.emicorr.save_intermediate_results):
+            return {}
+        import asdf
+
+        content = io.BytesIO()
+        asdf.AsdfFile(self.emi.reference_tree(date)).write_to(content)
+        return {"emi_ref_waves.asdf": content.getvalue()}
 
     def outcome_keywords(self):
         """Return what rscd says in the header, by keyword."""

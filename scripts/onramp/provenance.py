@@ -199,7 +199,8 @@ class RecordFile:
     ----------
     path : Path
         Final name.
-    content : dict
+    content : dict or bytes
+        A dict becomes JSON.
 
     Raises
     ------
@@ -211,12 +212,13 @@ class RecordFile:
         self.path = Path(path)
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._lock = None
-        text = json.dumps(content, indent=1) + "\n"
+        if not isinstance(content, bytes):
+            content = (json.dumps(content, indent=1) + "\n").encode()
         try:
             sweep(self.path)
             self._lock = open_part(self._part)
-            with open(self._part, "w") as file:
-                file.write(text)
+            with open(self._part, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException as problem:  # even an interrupt: nobody else knows the file yet
