@@ -14,7 +14,7 @@ def main(snakemake):
         picture_of(results, exposure).unlink(missing_ok=True)
         from onramp import compilation, cores, origins
 
-        compilation.ensure()
+        compilation.ensure(snakemake.input.uncal)
         from onramp.detector1 import named, process_exposure
         from onramp.parameters import Detector1Parameters
         from onramp.reference_source import FromManifest

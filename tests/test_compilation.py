@@ -5,6 +5,7 @@ import time
 
 import pytest
 from onramp import compilation
+from onramp.simulate import simulate
 
 
 @pytest.fixture
@@ -14,14 +15,15 @@ def calls(tmp_path, monkeypatch):
     calls.touch()
 
     def run(command, **_):
-        assert command[1:] == ["-m", "onramp.warm"]
+        assert command[1] == "-m"
         time.sleep(0.2)
         with open(calls, "a") as file:
-            file.write("x\n")
+            file.write(f"{command[2]}\n")
         return subprocess.CompletedProcess(command, int((tmp_path / "broken").exists()))
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(compilation, "mark_file", lambda: tmp_path / "cache" / "kernels.compiled")
+    marks = tmp_path / "cache"
+    monkeypatch.setattr(compilation, "mark_file", lambda module: marks / f"{module}.compiled")
     return calls
 
 
@@ -33,14 +35,25 @@ def test_of_many_processes_one_compiles(calls):
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert calls.read_text() == "x\n"
+    assert calls.read_text() == "onramp.warm\n"
 
 
 def test_failed_warm_up_is_tried_again(calls, tmp_path):
     (tmp_path / "broken").touch()
     compilation.ensure()
     compilation.ensure()
-    assert calls.read_text() == "x\nx\n"
+    assert calls.read_text() == "onramp.warm\nonramp.warm\n"
+
+
+def test_only_miri_compiles_its_kernels(calls, tmp_path):
+    near = simulate("nircam_sub", tmp_path, 1, nx=16, ny=16, ngroups=2, nints=1).uncal
+    middle = simulate("miri_sub64", tmp_path, 1, nx=16, ny=16, ngroups=2, nints=1).uncal
+    compilation.ensure(near)
+    assert calls.read_text() == "onramp.warm\n"
+    for _ in range(2):
+        compilation.ensure(middle)
+    assert calls.read_text() == "onramp.warm\nonramp.warm_miri\n"
+    compilation.ensure(tmp_path / "missing_uncal.fits")
 
 
 def test_folder_that_cannot_be_written_is_no_error(calls, tmp_path):
@@ -98,3 +111,7 @@ def test_mark_is_where_the_kernels_are(monkeypatch, tmp_path):
     assert named.parent == tmp_path / "named"
     monkeypatch.setattr(compilation, "LIBRARY", tmp_path / "another")
     assert compilation.mark_file() != named, "another checkout's kernels lie elsewhere"
+
+
+def test_each_warm_up_has_its_mark():
+    assert compilation.mark_file() != compilation.mark_file("onramp.warm_miri")

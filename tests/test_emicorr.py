@@ -86,7 +86,7 @@ def test_bands_and_columns_of_a_wave_are_those_of_the_frame():
     curve = emicorr.wave_shape(wave())
     waves = (
         emicorr.Smooth(curve, SUB64, 256.0, np.array([4.0, 2.0]), np.array([0.2, 0.7])),
-        emicorr.Table(rng.normal(0, 3, 256), SUB64, 256.0, 17),
+        emicorr.Table(rng.normal(0, 3, 256), SUB64, 256.0, 17, 4),
     )
     for one in waves:
         whole = data.copy()
@@ -205,7 +205,7 @@ def sequential(data, period, reference=None, bins=None, scale=True):
         numbers.append(where)
     found = emicorr_sequential.clipped_means(np.ravel(noise), np.ravel(numbers), nbins)
     values = emicorr_sequential.table_of(found, reference, period, scale)
-    return np.array(numbers), emicorr.Table(values, SUB64, period, -1)
+    return np.array(numbers), emicorr.Table(values, SUB64, period, -1, data.shape[1])
 
 
 @pytest.mark.parametrize("reference", [None, wave()], ids=["found", "shifted"])

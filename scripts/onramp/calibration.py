@@ -25,6 +25,7 @@ from onramp.steps import (
 
 LIGHT_BORDER = 4  # reference pixels at each edge of the detector
 DETECTOR_SIZE = 2048
+BLOCK_SAMPLES = 1 << 18  # loaded at once: they stay in a core's cache
 
 
 class Calibration:
@@ -118,6 +119,10 @@ class Calibration:
         elif self.refpix:
             self.measure_offsets(self.refpix_method(self.pixeldq))
         stopwatch.add("refpix", since)
+
+    def further_files(self, _date):
+        """Return the content of further files to write, bytes by the ending of the name."""
+        return {}
 
     def outcome_keywords(self):
         """Return what the steps say in the header once all bands have passed, by keyword."""
@@ -264,21 +269,26 @@ class Calibration:
         unusable = np.ones((nints, ngroups), bool)
         middle = ny // 2 // height * height
         for first in [*range(middle, ny, height), *range(0, middle, height)]:
-            groupdq = self._flags(first, min(first + height, ny))
-            unusable &= ((groupdq & DO_NOT_USE) != 0).all(axis=(2, 3))
+            groupdq = self._flags(first, min(first + height, ny), self._groups_to_look_at(unusable))
+            bad = (groupdq & DO_NOT_USE) != 0
+            unusable[:, : groupdq.shape[1]] &= bad.all(axis=(2, 3))
             if not unusable[:, self.groups_in_doubt].any():
                 break
         return unusable
+
+    def _groups_to_look_at(self, _unusable):
+        """Return how many groups have to be looked at, those known to be usable left alone."""
+        return self.exposure.shape[1]
 
     @property
     def groups_in_doubt(self):
         """Groups that are not unusable by a rule alone."""
         return slice(None)
 
-    def _flags(self, first, last):
-        """Return the flags of rows [first, last) as they come to jump detection."""
+    def _flags(self, first, last, ngroups):
+        """Return the flags of some groups of rows [first, last) as they come to jump detection."""
         if not self.charged:
-            return self.load(first, last)[1]
+            return self.load(first, last, ngroups)[1]
         outer_first = max(0, first - self.halo)
         outer_last = min(self.exposure.shape[2], last + self.halo)
         data, groupdq = self.load(outer_first, outer_last)
@@ -287,36 +297,59 @@ class Calibration:
             correct(outer_first, data, groupdq, pixeldq)
         return groupdq[:, :, first - outer_first : last - outer_first]
 
-    def _samples(self, first, last):
-        """Return the samples of rows [first, last) that saturation looks at, raw if it may be."""
-        raw = self.exposure.sci.read(first, last)
+    def _samples(self, first, last, some):
+        """
+        Return the samples of rows [first, last) that saturation looks at, raw if they may be.
+
+        `some`: slices of integrations and groups.
+        """
+        raw = self.exposure.sci.read(first, last, some)
         return self.scaled(raw) if self.scale is not None or self.ipc else raw
 
-    def load(self, first, last):
-        """Return the scaled raw samples and their flags after dq_init, saturation and ipc."""
+    def load(self, first, last, ngroups=None):
+        """
+        Return the scaled raw samples and their flags after dq_init, saturation and ipc.
+
+        Parameters
+        ----------
+        first, last : int
+            Rows.
+        ngroups : int, optional
+            Take only so many groups of each integration.
+        """
+        nints, every, _, nx = self.exposure.shape
+        ngroups = every if ngroups is None else ngroups
         outer_first, outer_last = self._grown(first, last)
         rows = slice(first - outer_first, last - outer_first)
-        samples = self._samples(outer_first, outer_last)
-        groupdq = np.empty(samples.shape, np.uint8)
-        groupdq[...] = self.mask[outer_first:outer_last]
-        if self.saturated:
-            parameters = self.parameters.saturation
-            threshold, unchecked = self._thresholds(outer_first, outer_last)
-            bias = self._bias(outer_first, outer_last)
-            nframes = self.exposure.readout.nframes if parameters.use_readpatt else None
-            grow = parameters.n_pix_grow_sat
-            if self.exposure.interleaved:
-                from onramp.steps import irs2_saturation
+        data = np.empty((nints, ngroups, last - first, nx), np.float32)
+        groupdq = np.empty(data.shape, np.uint8)
+        limits = self._limits(outer_first, outer_last) if self.saturated else None
+        step = max(1, BLOCK_SAMPLES // (ngroups * (outer_last - outer_first) * nx))
+        for start in range(0, nints, step):
+            some = slice(start, min(start + step, nints))
+            samples = self._samples(outer_first, outer_last, (some, slice(ngroups)))
+            flags = np.empty(samples.shape, np.uint8)
+            flags[...] = self.mask[outer_first:outer_last]
+            if limits is not None:
+                self._flag_saturation(samples, flags, *limits)
+            if self.ipc:
+                self._correct_ipc(samples, outer_first)
+            data[some], groupdq[some] = samples[:, :, rows], flags[:, :, rows]
+        return data, groupdq
 
-                irs2_saturation.flag_saturation(samples, groupdq, threshold, bias, grow, nframes)
-            else:
-                saturation.flag_saturation(
-                    samples, groupdq, threshold, unchecked, bias, grow, nframes
-                )
-        if self.ipc:
-            self._correct_ipc(samples, outer_first)
-        data = np.ascontiguousarray(samples[:, :, rows], dtype=np.float32)
-        return data, np.ascontiguousarray(groupdq[:, :, rows])
+    def _limits(self, first, last):
+        return *self._thresholds(first, last), self._bias(first, last)
+
+    def _flag_saturation(self, samples, groupdq, threshold, unchecked, bias):
+        parameters = self.parameters.saturation
+        nframes = self.exposure.readout.nframes if parameters.use_readpatt else None
+        grow = parameters.n_pix_grow_sat
+        if self.exposure.interleaved:
+            from onramp.steps import irs2_saturation
+
+            irs2_saturation.flag_saturation(samples, groupdq, threshold, bias, grow, nframes)
+        else:
+            saturation.flag_saturation(samples, groupdq, threshold, unchecked, bias, grow, nframes)
 
     def _correct_ipc(self, data, first):
         placement = self.exposure.subarray

@@ -9,14 +9,18 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from onramp.errors import InputError
+from onramp.glance import glance
 from onramp.library_digest import kernel_digest
 from onramp.reference_digest import cache_folder
 
 WARM_UP = "onramp.warm"
+WARM_UPS = {"MIRI": "onramp.warm_miri"}
+"""What compiles the kernels that only one instrument needs."""
 LIBRARY = Path(__file__).parent
 
 
-def ensure() -> None:
+def ensure(uncal=None) -> None:
     """
     Compile the kernels into the cache on disk, unless that has been done.
 
@@ -24,8 +28,21 @@ def ensure() -> None:
     each compiles what it needs when it needs it, which costs time and nothing else.
 
     To be called before numba is imported: on a cluster it tells numba where the cache is.
+
+    Parameters
+    ----------
+    uncal : str or Path, optional
+        Compile what only its instrument needs, too.
     """
-    mark = mark_file()
+    _ensure(WARM_UP)
+    with contextlib.suppress(InputError):  # the job will say what is wrong
+        instrument = glance(uncal).instrument if uncal is not None else None
+        if instrument in WARM_UPS:
+            _ensure(WARM_UPS[instrument])
+
+
+def _ensure(module):
+    mark = mark_file(module)
     if _on_cluster():
         os.environ["NUMBA_CACHE_DIR"] = str(mark.parent)
     if mark.exists():
@@ -33,13 +50,13 @@ def ensure() -> None:
     with contextlib.suppress(OSError), _lock(mark.with_suffix(".lock")):
         if mark.exists():
             return
-        command = [sys.executable, "-m", WARM_UP]
+        command = [sys.executable, "-m", module]
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:
             mark.touch()
 
 
-def mark_file() -> Path:
-    """Return the file that tells that the present kernels are compiled for this kind of machine."""
+def mark_file(module=WARM_UP) -> Path:
+    """Return the file that tells that kernels are compiled for this kind of machine."""
     kind = [sys.version, version("numba"), _processor()]
     folder = _cache()
     if _on_cluster():
@@ -48,7 +65,7 @@ def mark_file() -> Path:
         folder = folder if folder.name == machine else folder / machine
     if folder.parent != LIBRARY:
         kind.append(str(LIBRARY))  # numba keeps those of each place apart
-    return folder / f"kernels-{_digest(kernel_digest(WARM_UP), *kind)}.compiled"
+    return folder / f"kernels-{_digest(kernel_digest(module), *kind)}.compiled"
 
 
 def _cache():

@@ -9,6 +9,8 @@ from onramp.steps import emicorr
 
 log = logging.getLogger("onramp")
 
+SURVEY_SAMPLES = 1 << 18  # that stay in a core's cache
+
 
 class EmiCorrection:
     """
@@ -26,12 +28,15 @@ class EmiCorrection:
         Whether there is anything to correct.
     waves : list of Smooth or Table
         In the order in which they are subtracted; there after `survey`.
+    found : dict of float to (nbins,) float64
+        By frequency [Hz], what is found without a reference, less its median [DN].
     """
 
     def __init__(self, exposure, reference, parameters):
         self.exposure = exposure
         self.parameters = parameters
         self.waves = []
+        self.found = {}
         self._plan = self._choose(reference)
         self.runs = self._plan is not None
 
@@ -68,7 +73,7 @@ class EmiCorrection:
         clock = emicorr.Clock.of(self.exposure.readpatt, samples, *clocks, ny)
         return clock, frequencies, shapes
 
-    def survey(self, read, pixeldq, height):
+    def survey(self, read, pixeldq, samples=SURVEY_SAMPLES):
         """
         Find the waves.
 
@@ -79,20 +84,53 @@ class EmiCorrection:
             [DN], without any wave subtracted.
         pixeldq : (ny, nx) uint32
             After dq_init.
-        height : int
-            Rows to look at at once.
+        samples : int
+            To look at at once; what is found does not depend on it.
         """
         clock, frequencies, shapes = self._plan
         if shapes is not None and self.parameters.algorithm == "joint":
             for frequency, shape in zip(frequencies, shapes):
-                self.waves.append(self._fit(read, pixeldq, height, clock, frequency, shape))
+                self.waves.append(self._fit(read, pixeldq, samples, clock, frequency, shape))
             return
         used = self.parameters
         for n, frequency in enumerate(frequencies):
             shape = None if shapes is None else shapes[n]
-            wave, count = self._find(read, height, clock, frequency, shape, used)
+            wave, count = self._find(read, samples, clock, frequency, shape, used)
             used = used.model_copy(update={"nints_to_phase": count})
             self.waves.append(wave)
+
+    def reference_tree(self, date):
+        """
+        Return what is found as the tree of an emicorr reference.
+
+        As in the reference pipeline, a file of full frames is listed as FULL, under which it looks
+        for nothing.
+
+        Parameters
+        ----------
+        date : datetime
+        """
+        exposure, names = self.exposure, [repr(frequency) for frequency in self.found]
+        of_pattern = names if "FAST" in exposure.readpatt else {exposure.detector: names}
+        case = emicorr.subarray_case(exposure.subarray.name, exposure.readpatt)
+        rows, frame = emicorr.CLOCKS[case]
+        return {
+            "meta": {
+                "telescope": "JWST", "instrument": {"name": "MIRI"}, "reftype": "emicorr",
+                "author": "onramp", "description": "EMI correction file", "pedigree": "GROUND",
+                "useafter": date.strftime("%Y-%m-%dT%H:%M:%S"), "model_type": "EmiModel",
+            },
+            "frequencies": {
+                name: {"frequency": frequency, "phase_amplitudes": wave}
+                for name, (frequency, wave) in zip(names, self.found.items())
+            },
+            "subarray_cases": {
+                exposure.subarray.name: {
+                    "rowclocks": rows, "frameclocks": frame,
+                    "freqs": {exposure.readpatt: of_pattern},
+                },
+            },
+        }  # fmt: skip
 
     def subtract(self, data, first_row, first_quad=0, first_integration=0):
         """Subtract the waves known so far from a band, in place; as `Smooth.subtract`."""
@@ -105,30 +143,39 @@ class EmiCorrection:
         self.subtract(data, band.first, 0, integrations.start)
         return data
 
-    def _fit(self, read, pixeldq, height, clock, frequency, shape):
+    def _parts(self, samples):
+        """Yield all parts of the exposure, as integrations (a slice) and Band: a frame in order."""
+        nints, ngroups, ny, nx = self.exposure.shape
+        step = max(1, samples // (ngroups * ny * nx))
+        height = max(1, samples // (ngroups * nx))
+        for first in range(0, nints, step):
+            for band in split(ny, height):
+                yield slice(first, min(first + step, nints)), band
+
+    def _fit(self, read, pixeldq, samples, clock, frequency, shape):
         from onramp.steps import emicorr_joint
 
         nints, ngroups, ny, nx = self.exposure.shape
         period = emicorr.period_of(frequency)
-        every = slice(0, nints)
         spread = np.empty((nints, ny, nx), np.float32)
-        for band in split(ny, height):
-            data = self._corrected(read, band, every)
-            spread[:, band.rows] = emicorr_joint.spread(data)
+        for some, band in self._parts(samples):
+            data = self._corrected(read, band, some)
+            spread[some, band.rows] = emicorr_joint.spread(data)
         limit = np.float32(emicorr_joint.QUIET) * np.median(spread)
         quiet = (spread < limit) & (pixeldq == 0)
         del spread
         sums = emicorr_joint.Sums.none(len(shape), ngroups, nints)
-        for band in split(ny, height):
-            data = self._corrected(read, band, every)
-            sums.add(data, np.ascontiguousarray(quiet[:, band.rows]), clock, period, band.first)
+        for some, band in self._parts(samples):
+            data = self._corrected(read, band, some)
+            part = np.ascontiguousarray(quiet[some, band.rows])
+            sums.add(data, part, clock, period, band.first, some.start)
         curve = emicorr.wave_shape(shape)
         amplitudes, phases = emicorr_joint.fit(
             sums, curve, clock, period, self.parameters.fit_ints_separately
         )
         return emicorr.Smooth(curve, clock, period, amplitudes, phases)
 
-    def _find(self, read, height, clock, frequency, shape, parameters):
+    def _find(self, read, samples, clock, frequency, shape, parameters):
         from onramp.steps import emicorr_sequential as sequential
 
         nints, ngroups, ny, nx = self.exposure.shape
@@ -141,7 +188,7 @@ class EmiCorrection:
         noise = np.zeros(size, np.float32)
         bins = np.full(size, -1, np.int32)
         for i in range(size[0] if ngroups >= sequential.FEWEST_GROUPS else 0):
-            for band in split(ny, height):
+            for band in split(ny, max(1, samples // (ngroups * nx))):
                 data = self._corrected(read, band, slice(i, i + 1))
                 noise[i, :, band.rows] = sequential.noise_of(data[0])
             sequential.repair(noise[i])
@@ -149,5 +196,7 @@ class EmiCorrection:
             start = i * (clock.frame * ngroups + clock.reset)
             sequential.bin_numbers(noise[i], start, clock[:3], late, period, edges, bins[i])
         wave = sequential.clipped_means(noise.ravel(), bins.ravel(), nbins)
+        if shape is None:
+            self.found[frequency] = wave - np.median(wave)
         values = sequential.table_of(wave, shape, period, parameters.scale_reference)
-        return emicorr.Table(values, clock, period, late), count
+        return emicorr.Table(values, clock, period, late, ngroups), count

@@ -156,7 +156,7 @@ class ExposureJob:
         for product in self.open_products:
             product.complete()
         if self.on_disk:
-            self.open_products += self._texts(exposure, chosen)
+            self.open_products += self._small_files(stream, exposure, chosen)
         for product in self.open_products:
             product.finish()
         stream.persistence.save()
@@ -318,8 +318,8 @@ class ExposureJob:
         origin = self.origins.get(f"{step}.{name}")
         return f" ({origin})" if origin else ""
 
-    def _texts(self, exposure, chosen):
-        """Return the parameters and the record of the products, about to appear."""
+    def _small_files(self, stream, exposure, chosen):
+        """Yield what lies beside the products, the record of them last; about to appear."""
         files = [product for product in self.open_products if isinstance(product, ProductFile)]
         record = provenance.record(
             exposure.name, self.provenance, chosen, folder_of(self.folder), files,
@@ -329,9 +329,13 @@ class ExposureJob:
         parameters = parameter_record.text(
             exposure.name, software().version, self.parameters, self.origins
         )
-        texts = {parameter_record.ENDING: parameters, provenance.ENDING: record}
-        for ending, text in texts.items():
-            yield provenance.TextFile(self.output_dir / f"{exposure.name}{ending}", text)
+        contents = {
+            **stream.calibration.further_files(self.provenance.date),
+            parameter_record.ENDING: parameters.encode(),
+            provenance.ENDING: record.encode(),
+        }
+        for ending, content in contents.items():
+            yield provenance.SmallFile(self.output_dir / f"{exposure.name}{ending}", content)
 
     def _discard(self):
         for product in self.open_products:

@@ -73,7 +73,7 @@ class ImageRows:
             First and past-the-last row.
         leading : tuple of slice, optional
             What to take of each axis before the last two; by default all.
-        columns : slice, optional
+        columns : slice or (n,) int array, optional
 
         Returns
         -------
@@ -88,10 +88,21 @@ class ImageRows:
             planes = (planes[:, None] * length + np.asarray(chosen)).ravel()
         stored = np.empty((planes.size, last - first, nx), self._stored)
         row = nx * self._stored.itemsize
-        for target, plane in zip(stored, planes.tolist()):
-            self._fill(target, self._offset + (plane * ny + first) * row)
+        if last - first == ny and planes.size and planes[-1] - planes[0] == planes.size - 1:
+            self._fill(stored, self._offset + int(planes[0]) * ny * row)
+        else:
+            self._fill_planes(stored, self._offset + first * row + planes * ny * row)
         native = self._native(stored[..., columns])
         return native.reshape(*(len(r) for r in ranges), *native.shape[-2:])
+
+    def _fill_planes(self, stored, offsets):
+        """Fill some planes; a loop without detours, for there may be very many small ones."""
+        size = stored[:1].nbytes
+        view, file = stored.reshape(-1).view(np.uint8).data, self._file
+        for n, offset in enumerate(offsets.tolist()):
+            part = view[n * size : (n + 1) * size]
+            if os.preadv(file, [part], offset) != size:
+                self._fill(stored[n], offset)
 
     def _fill(self, target, offset):
         if not fill(self._file, target, offset):

@@ -1,6 +1,7 @@
 """The steps before jump detection in MIRI's own order; see `onramp.calibration`."""
 
 import functools
+import io
 import logging
 
 import numpy as np
@@ -11,8 +12,6 @@ from onramp.miri_reference_columns import survey_offsets
 from onramp.steps import dark_current, first_last_frame, refpix_miri, reset, rscd
 
 log = logging.getLogger("onramp")
-
-SURVEY_SAMPLES = 1 << 21  # looked at at once
 
 
 class MiriCalibration(Calibration):
@@ -72,13 +71,12 @@ class MiriCalibration(Calibration):
         since = stopwatch.now()
         self.pixeldq = self._pixel_quality()
         since = stopwatch.add("dq_init", since)
-        nints, ngroups, ny, nx = self.exposure.shape
         if self.emi:
+            ny, nx = self.exposure.shape[2:]
             quality = np.zeros((ny, nx), np.uint32)
             if self.masked:
                 quality = self.references["mask"].dq(0, ny)
-            height = max(1, SURVEY_SAMPLES // (nints * ngroups * nx))
-            self.emi.survey(self._read, quality, height)
+            self.emi.survey(self._read, quality)
             since = stopwatch.add("emicorr", since)
         if self.refpix:
             self.offsets = survey_offsets(self)
@@ -94,8 +92,12 @@ class MiriCalibration(Calibration):
             self.emi.subtract(data, first)
         return data
 
-    def _samples(self, first, last):
-        return self.emi_corrected(first, last) if self.emi else super()._samples(first, last)
+    def _samples(self, first, last, some):
+        samples = super()._samples(first, last, some)
+        if self.emi:
+            samples = samples if samples.dtype == np.float32 else self.scaled(samples)
+            self.emi.subtract(samples, first, 0, some[0].start)
+        return samples
 
     @functools.cached_property
     def groups_in_doubt(self):
@@ -103,14 +105,22 @@ class MiriCalibration(Calibration):
         always = self.first and not self.parameters.firstframe.bright_use_group1
         return slice(int(always), -1 if self.last else None)
 
-    def _flags(self, first, last):
+    def _groups_to_look_at(self, unusable):
+        every = unusable.shape[1]
+        early = max(int(self.first), *(self.skip or (0,)))
+        if self.charged or unusable[:, early : self.groups_in_doubt.stop].any():
+            return every
+        return min(max(early + 2, first_last_frame.FEWEST_FOR_FIRST), every)
+
+    def _flags(self, first, last, ngroups):
         if self.charged:
-            return super()._flags(first, last)
-        data, groupdq = self.load(first, last)
+            return super()._flags(first, last, ngroups)
+        data, groupdq = self.load(first, last, ngroups)
         pixeldq = np.zeros(groupdq.shape[2:], np.uint32)
-        for step, flag in self.corrections():
-            if step in ("firstframe", "lastframe", "rscd"):
-                flag(first, data, groupdq, pixeldq)
+        self._flag_first(first, data, groupdq, pixeldq)
+        if ngroups == self.exposure.shape[1]:
+            self._flag_last(first, data, groupdq, pixeldq)
+        self._flag_rscd(first, data, groupdq, pixeldq)
         return groupdq
 
     def corrections(self):
@@ -147,7 +157,7 @@ class MiriCalibration(Calibration):
         reset.subtract_reset(data, anomaly, planes)
         pixeldq |= self.references["reset"].dq(*rows)
 
-    def reset_anomaly(self, first, last):
+    def reset_anomaly(self, first, last, columns=slice(None)):
         """Return the reset anomaly of rows [first, last), and which plane an integration takes."""
         reference, exposure = self.references["reset"], self.exposure
         header = reference.header
@@ -155,7 +165,8 @@ class MiriCalibration(Calibration):
         planes = reset.planes_used(exposure.first_integration, exposure.shape[0], known)
         used = slice(planes[0], planes[-1] + 1)
         groups = slice(min(exposure.shape[1], int(header["NGROUPS"])))
-        return reference.read("SCI", first, last, (used, groups)), planes - planes[0]
+        anomaly = reference.read("SCI", first, last, (used, groups), columns)
+        return anomaly, planes - planes[0]
 
     def _flag_rscd(self, first, _data, groupdq, pixeldq):
         if self.skip is None:
@@ -171,6 +182,16 @@ class MiriCalibration(Calibration):
             found = rscd.flag_rscd(groupdq[integrations], pixeldq, skip)
             self._asked[which, rows] = found.asked
             self._back_off[which, :, rows] = found.lowered, found.none_left_out
+
+    def further_files(self, date):
+        """Return the waves that emicorr has found on the fly, if they are asked for."""
+        if not (self.emi and self.emi.found and self.parameters.emicorr.save_intermediate_results):
+            return {}
+        import asdf
+
+        content = io.BytesIO()
+        asdf.AsdfFile(self.emi.reference_tree(date)).write_to(content)
+        return {"_emi_ref_waves.asdf": content.getvalue()}
 
     def outcome_keywords(self):
         """Return what rscd says in the header, by keyword."""
@@ -204,12 +225,12 @@ class MiriCalibration(Calibration):
             return [last] * self.exposure.shape[0]
         return [min(i, last) for i in range(self.exposure.shape[0])]
 
-    def dark_signal(self, plane, first, last):
+    def dark_signal(self, plane, first, last, columns=slice(None)):
         """Return the dark of rows [first, last) in one of its integrations, (ngroups, ...) [DN]."""
         science = self.exposure.readout
         groups = slice(dark_current.groups_needed(science, self.dark_readout))
         one = slice(plane, plane + 1)
-        signal = self.references["dark"].read("SCI", first, last, (one, groups))[0]
+        signal = self.references["dark"].read("SCI", first, last, (one, groups), columns)[0]
         return dark_current.match_readout(signal, science, self.dark_readout)
 
     def _correct_refpix(self, first, data, _groupdq, _pixeldq):

@@ -10,34 +10,36 @@ BORDER = 4  # reference columns at either side
 ROWS = 64  # read at once
 
 
-class _Side:
+class _Columns:
     """
-    Some columns of the frame, and all that calibrates them.
+    The reference columns, those their saturation flags depend on, and all that calibrates them.
 
     Parameters
     ----------
     calibration : onramp.miri_calibration.MiriCalibration
-    columns : slice
-        The reference columns, and as many as their saturation flags depend on.
-    kept : slice
-        The reference columns among them.
     """
 
-    def __init__(self, calibration, columns, kept):
+    def __init__(self, calibration):
+        nx = calibration.exposure.shape[3]
+        reach = saturation.halo(calibration.parameters.saturation.n_pix_grow_sat)
+        side = BORDER - (-reach // BORDER) * BORDER
         self._calibration = calibration
-        self._columns = columns
         self._rows = calibration.exposure.shape[2]
-        self.kept = kept
+        self._columns = np.r_[:side, nx - side : nx]
+        self._sides = ((slice(0, side), 0), (slice(side, None), (nx - side) // BORDER))
+        self.kept = np.r_[:BORDER, 2 * side - BORDER : 2 * side]
         references = calibration.references
-        self._mask = calibration.mask[:, columns]
-        self.pixeldq = calibration.pixeldq[:, columns].copy()
+        self._mask = np.ascontiguousarray(calibration.mask[:, self._columns])
+        self.pixeldq = calibration.pixeldq[:, self._columns].copy()
         if calibration.saturated:
             saturated = references["saturation"]
             self._threshold, self._unchecked = saturation.thresholds(
                 self._cut(partial(saturated.read, "SCI")), self._cut(saturated.dq)
             )
         if calibration.resets:
-            self._anomaly = self._cut(lambda *rows: calibration.reset_anomaly(*rows)[0])
+            self._anomaly = self._cut(
+                lambda *rows, columns: calibration.reset_anomaly(*rows, columns)[0]
+            )
             self._planes = calibration.reset_anomaly(0, 0)[1]
             self.pixeldq |= self._cut(references["reset"].dq)
         if calibration.linear:
@@ -56,20 +58,21 @@ class _Side:
     def _cut(self, read):
         """Return the columns of what `read` gives for rows [first, last)."""
         parts = [
-            read(first, min(first + ROWS, self._rows))[..., self._columns]
+            read(first, min(first + ROWS, self._rows), columns=self._columns)
             for first in range(0, self._rows, ROWS)
         ]
         return np.concatenate(parts, axis=-2)
 
     def calibrate(self, integration):
-        """Return the reference columns of an integration after dark_current, (ngroups, ny, 4)."""
+        """Return the reference columns of an integration after dark_current, (ngroups, ny, 8)."""
         calibration = self._calibration
         one = (slice(integration, integration + 1),)
-        raw = self._cut(lambda *rows: calibration.exposure.sci.read(*rows, one))
-        data = calibration.scaled(raw)
+        data = calibration.scaled(self._cut(partial(calibration.exposure.sci.read, leading=one)))
         if calibration.emi:
-            quad = self._columns.start // BORDER
-            calibration.emi.subtract(data, 0, quad, integration)
+            for side, quad in self._sides:
+                part = np.ascontiguousarray(data[..., side])
+                calibration.emi.subtract(part, 0, quad, integration)
+                data[..., side] = part
         groupdq = np.empty(data.shape, np.uint8)
         groupdq[...] = self._mask
         if calibration.saturated:
@@ -103,21 +106,16 @@ def survey_offsets(calibration):
     (nints, ngroups, 2, 4) float32
         By parity of the row and by output [DN].
     """
-    nints, ngroups, _, nx = calibration.exposure.shape
-    reach = saturation.halo(calibration.parameters.saturation.n_pix_grow_sat)
-    reach = -(-reach // BORDER) * BORDER
-    sides = (
-        _Side(calibration, slice(0, BORDER + reach), slice(0, BORDER)),
-        _Side(calibration, slice(nx - BORDER - reach, nx), slice(-BORDER, None)),
-    )
-    usable = [refpix_miri.usable_pixels(side.pixeldq)[:, side.kept] for side in sides]
+    nints, ngroups = calibration.exposure.shape[:2]
+    columns = _Columns(calibration)
     parameters = calibration.parameters.refpix
     lanes = refpix_miri.Lanes(
-        np.concatenate(usable, axis=1), parameters.odd_even_rows, parameters.siglimit
-    )
+        refpix_miri.usable_pixels(columns.pixeldq)[:, columns.kept],
+        parameters.odd_even_rows, parameters.siglimit,
+    )  # fmt: skip
     offsets = np.zeros((nints, ngroups, 2, refpix_miri.OUTPUTS), np.float32)
     for i in range(nints):
-        columns = np.concatenate([side.calibrate(i) for side in sides], axis=-1)
+        frames = columns.calibrate(i)
         for g in range(1, ngroups):
-            offsets[i, g] = lanes.offsets(columns[g] - columns[0])
+            offsets[i, g] = lanes.offsets(frames[g] - frames[0])
     return offsets

@@ -49,8 +49,8 @@ class EmiCorr(Step):
     user_supplied_reffile: None = Field(
         None, description="Always null; give the file as `override_emicorr`."
     )
-    save_intermediate_results: Literal[False] = Field(
-        False, description="Write the waves found on the fly (not available yet: always false)."
+    save_intermediate_results: bool = Field(
+        False, description="Write the waves of `onthefly_corr_freq` beside the products."
     )
 
     @property

@@ -197,15 +197,15 @@ def _reference(reference):
     return {"path": path, "bytes": os.path.getsize(path), "sha256": reference.sha256}
 
 
-class TextFile:
+class SmallFile:
     """
-    A text beside products that appears complete or not at all.
+    A file beside products that appears complete or not at all.
 
     Parameters
     ----------
     path : Path
         Final name.
-    text : str
+    content : bytes
 
     Raises
     ------
@@ -213,15 +213,15 @@ class TextFile:
         If it cannot be written.
     """
 
-    def __init__(self, path, text):
+    def __init__(self, path, content):
         self.path = Path(path)
         self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._lock = None
         try:
             sweep(self.path)
             self._lock = open_part(self._part)
-            with open(self._part, "w") as file:
-                file.write(text)
+            with open(self._part, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException as problem:  # even an interrupt: nobody else knows the file yet

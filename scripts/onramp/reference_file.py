@@ -99,7 +99,7 @@ class OpenReference:
         rows, columns = range(ny)[self._rows], range(nx)[self._columns]
         return (*outer, len(rows), len(columns))
 
-    def read(self, name, first=0, last=None, leading=None) -> np.ndarray:
+    def read(self, name, first=0, last=None, leading=None, columns=slice(None)) -> np.ndarray:
         """
         Read rows of the cut image.
 
@@ -111,6 +111,8 @@ class OpenReference:
             First and past-the-last row, counted from the subarray's first; by default all.
         leading : slice or tuple of slice, optional
             What to take of each axis before the last two; by default all.
+        columns : slice or (n,) int array, optional
+            Of the cut image.
 
         Returns
         -------
@@ -118,9 +120,10 @@ class OpenReference:
             Values as stored, NaN included.
         """
         with np.errstate(over="ignore"):
-            return self._stored(name, first, last, leading).astype(np.float32, copy=False)
+            stored = self._stored(name, first, last, leading, columns)
+            return stored.astype(np.float32, copy=False)
 
-    def dq(self, first=0, last=None) -> np.ndarray:
+    def dq(self, first=0, last=None, columns=slice(None)) -> np.ndarray:
         """
         Read rows of the cut data quality; that of several integrations is combined.
 
@@ -131,9 +134,9 @@ class OpenReference:
         """
         if not self.has("DQ"):
             ny, nx = self.shape(next(iter(self._kind.dimensions)))[-2:]
-            return np.zeros((len(range(ny)[first:last]), nx), np.uint32)
+            return np.zeros((len(range(ny)[first:last]), nx), np.uint32)[:, columns]
         of_integrations = (slice(None), slice(0, 1)) if len(self._images["DQ"].shape) == 4 else None
-        stored = self._stored("DQ", first, last, of_integrations)
+        stored = self._stored("DQ", first, last, of_integrations, columns)
         stored = np.bitwise_or.reduce(stored.reshape(-1, *stored.shape[-2:]), axis=0)
         return translate(stored, self._definition)
 
@@ -162,14 +165,18 @@ class OpenReference:
         """Return the number of rows of a table."""
         return self._file.header(name)["NAXIS2"]
 
-    def _stored(self, name, first, last, leading):
+    def _stored(self, name, first, last, leading, columns):
         height = self.shape(name)[-2]
         last = height if last is None else last
         if not 0 <= first <= last <= height:
             raise ValueError(f"rows {first} to {last} of {height}")
         start = self._rows.start or 0
         leading = (leading,) if isinstance(leading, slice) else leading
-        return self._images[name].read(start + first, start + last, leading, self._columns)
+        image = self._images[name]
+        cut = self._columns
+        if not isinstance(columns, slice) or columns != slice(None):
+            cut = np.arange(image.shape[-1])[cut][columns]
+        return image.read(start + first, start + last, leading, cut)
 
     def _refuse(self, place, problem, remedy=None):
         kind = self.reference.type

@@ -12,6 +12,7 @@ from onramp.steps import fitted_groups, gain_scale, ramp_fit
 log = logging.getLogger("onramp")
 
 LIKELIHOOD_GROUPS = 4  # fewer are fitted by least squares
+PART_SAMPLES = 1 << 18  # copied at once, where not all groups are fitted
 
 
 class Fitted(NamedTuple):
@@ -134,13 +135,34 @@ class RampFitting:
         if self.algorithm == LIKELIHOOD:
             return self._maximise_likelihood(band, ramps.inner(band.inner))
         inputs = self._inputs(band, ramps)
+        if self.kept == slice(0, ramps.data.shape[1]):
+            return self._fit(inputs, band.inner)
+        parts = [self._fit(part) for part in self._parts(inputs, band.inner)]
+        rates, rateints, optional = zip(*parts)
+        return Fitted(_stacked(rates), _stacked(rateints), tuple(_joined(optional)))
+
+    def _fit(self, inputs, rows=None):
         rate, rateints = ramp_fit.fit_slopes(
-            *inputs[:4], self.timing, self.rules, inputs.zeroframe, band.inner
+            *inputs[:4], self.timing, self.rules, inputs.zeroframe, rows
         )
         optional = ()
         if self.parameters.save_opt:
             optional = self._optional(inputs, rateints)
         return Fitted(rate, rateints, optional)
+
+    def _parts(self, inputs, inner):
+        """Yield some rows after the other, without the groups that are not fitted."""
+        nints, _, _, nx = inputs.data.shape
+        height = max(1, PART_SAMPLES // (nints * (self.kept.stop - self.kept.start) * nx))
+        for first in range(inner.start, inner.stop, height):
+            rows = slice(first, min(first + height, inner.stop))
+            cubes = (inputs.data, inputs.groupdq)
+            data, groupdq = (np.ascontiguousarray(cube[:, self.kept, rows]) for cube in cubes)
+            noise = ramp_fit.Noise(*(plane[rows] for plane in inputs.noise))
+            zeroframe = inputs.zeroframe
+            if zeroframe is not None:
+                zeroframe = np.ascontiguousarray(zeroframe[:, rows])
+            yield Inputs(data, groupdq, inputs.pixeldq[rows], noise, zeroframe)
 
     def _inputs(self, band, ramps):
         ramps.groupdq[:, self.ignored] |= np.uint8(DO_NOT_USE)
@@ -152,19 +174,18 @@ class RampFitting:
         zeroframe = None
         if self.calibration.zeroframe is not None and not self.rules.suppress_one_group:
             zeroframe = self.calibration.corrected_zeroframe(band.outer_first, band.outer_last)
-        data, groupdq = ramps.data, ramps.groupdq
-        if self.kept.stop - self.kept.start < data.shape[1]:
-            data, groupdq = (np.ascontiguousarray(cube[:, self.kept]) for cube in (data, groupdq))
-        return Inputs(data, groupdq, ramps.pixeldq, noise, zeroframe)
+        return Inputs(ramps.data, ramps.groupdq, ramps.pixeldq, noise, zeroframe)
 
     def count_segments(self, band, ramps):
         """Return how many segments and jumps the fullest ramp of a band has."""
         from onramp.steps import optional_results
 
-        inputs = self._inputs(band, ramps)
-        return optional_results.count_optional(
-            inputs.data, inputs.groupdq, self.rules, inputs.zeroframe
-        )
+        parts = self._parts(self._inputs(band, ramps), slice(0, ramps.data.shape[2]))
+        counts = [
+            optional_results.count_optional(part.data, part.groupdq, self.rules, part.zeroframe)
+            for part in parts
+        ]
+        return tuple(np.max(counts, axis=0))
 
     def _optional(self, inputs, rateints):
         from onramp.steps import optional_results
@@ -212,3 +233,12 @@ class RampFitting:
         for slopes in (fitted.rate, fitted.rateints):
             gain_scale.rescale(slopes, factor)
         return fitted
+
+
+def _stacked(parts):
+    """Return the Slopes of rows that were fitted one after the other."""
+    return ramp_fit.Slopes(*_joined(parts))
+
+
+def _joined(parts):
+    return (np.concatenate(planes, axis=-2) for planes in zip(*parts))

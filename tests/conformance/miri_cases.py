@@ -139,12 +139,71 @@ def _interference():
         _whole("sequential_full", "miri_full", SEQUENTIAL, ngroups=4, nints=1),
         _whole("sequential_slow", "miri_slow", SEQUENTIAL, ngroups=4, nints=2),
         _small("onthefly", _emicorr(onthefly_corr_freq=[390.625, 218.52047]), ngroups=12),
+        _small("onthefly_saved", _emicorr(onthefly_corr_freq=[390.625, 218.52047],
+                                          save_intermediate_results=True), ngroups=12, nints=2),
+        _whole("onthefly_saved_full", "miri_slow", _emicorr(
+            onthefly_corr_freq=[10.039216], save_intermediate_results=True), ngroups=4, nints=1),
         _small("onthefly_empty_bins", _emicorr(onthefly_corr_freq=[10.039216]), ngroups=12),
         _small("onthefly_unknown_subarray", _emicorr(onthefly_corr_freq=[390.625]),
                subarray="SUB32"),
     ]  # fmt: skip
 
 
+def _optional():
+    bright = miri_edits.early_saturation
+    clean = {"clean_flicker_noise": {"skip": False, "save_results": True, "save_mask": True}}
+    lost = {"charge_migration": {"skip": False, "signal_threshold": 300.0, "save_results": True}}
+    windows = {"persistence": {"skip": False, "persistence_time": 1, "persistence_dnu": True,
+                               "save_results": True}}  # fmt: skip
+    likely = {"ramp_fit": {"algorithm": "LIKELY"}}
+    saved = {"ramp_fit": {"save_opt": True}}
+    return [
+        _small("charge_migration", lost, ngroups=10),
+        _small("charge_migration_bright", lost | saved, bright, ngroups=10),
+        _small("flicker", clean),
+        _small("flicker_masks", {"clean_flicker_noise": clean["clean_flicker_noise"]
+                                 | {"single_mask": False}}, bright),
+        _small("flicker_optional", clean | saved, bright),
+        _small("flicker_likely", clean | likely),
+        _small("flicker_of_3_groups", clean, ngroups=3),
+        _small("persistence", windows, bright),
+        _small("persistence_optional", windows | saved, bright),
+        _small("all_optional", EMI | lost | clean | windows, bright, ngroups=12),
+        _small("reference_output", SAVE_ALL, miri_edits.reference_output),
+    ]  # fmt: skip
+
+
+def _showers():
+    showers = {"find_showers": True, "extend_snr_threshold": 3.0, "extend_min_area": 30,
+               "time_masked_after_shower": 0.2}  # fmt: skip
+    likely = {"algorithm": "LIKELY", "save_opt": True}
+    edit, many = miri_edits.showers, {"ngroups": 14}
+    return [
+        _small("showers_interference", EMI | {"jump": showers}, edit, **many),
+        _small("showers_likely", {"jump": showers, "ramp_fit": likely}, edit, **many),
+        _small("showers_optional", {"jump": showers, "ramp_fit": {"save_opt": True}}, edit, **many),
+        _small("showers_after_snowballs", {"jump": showers | {"expand_large_events": True}}, edit,
+               **many),
+        _small("snowballs", {"jump": {"expand_large_events": True}}, miri_edits.snowballs, **many),
+        _small("likely_bright", {"ramp_fit": likely}, miri_edits.early_saturation, ngroups=12),
+    ]  # fmt: skip
+
+
+def _dark():
+    saved = {step: {"save_results": True} for step in ("reset", "linearity", "rscd", "lastframe")}
+    cases = [
+        _small("dark_pipeline", EMI),
+        _small("dark_pipeline_saved", EMI | saved, miri_edits.early_saturation),
+        _small("dark_pipeline_first_frame", {"firstframe": {"skip": False},
+                                             "rscd": {"skip": True}}),
+        _small("dark_pipeline_few_groups", ngroups=2),
+        _small("dark_pipeline_segment", EMI, miri_edits.second_segment),
+        _whole("dark_pipeline_full", "miri_full", EMI, ngroups=4, nints=1),
+    ]  # fmt: skip
+    return [case._replace(pipeline="dark") for case in cases]
+
+
 MIRI_CASES = [
     *_modes(), *_sizes(), *_first_groups(), *_references(), *_reference_pixels(), *_interference(),
+    *_optional(), *_showers(), *_dark(),
 ]  # fmt: skip

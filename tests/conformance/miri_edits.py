@@ -2,9 +2,10 @@
 
 import numpy as np
 from astropy.io import fits
-from edits import header, ipc_kernel, showers, unchanged, without
+from edits import header, ipc_kernel, reference_output, showers, snowballs, unchanged, without
 
-__all__ = ["header", "ipc_kernel", "showers", "unchanged", "without"]
+__all__ = ["header", "ipc_kernel", "reference_output", "showers", "snowballs", "unchanged",
+           "without"]  # fmt: skip
 
 
 def early_saturation(files):

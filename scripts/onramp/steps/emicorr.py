@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import inner_kernel, kernel
+from onramp.kernels import inner_kernel, kernel, scalar_kernel
 
 QUAD = 4  # columns
 DETECTOR_ROWS = 1024
@@ -128,10 +128,12 @@ class Table(NamedTuple):
     """[sample]"""
     late_quad: int
     """The quad of each row that is read late, -1 if none."""
+    ngroups: int
+    """Of an integration."""
 
     def subtract(self, data, first_row, first_quad=0, first_integration=0):
         """Subtract the wave from a band, in place; as `Smooth.subtract`."""
-        integration = self.clock.frame * data.shape[1] + self.clock.reset
+        integration = self.clock.frame * self.ngroups + self.clock.reset
         for i in range(data.shape[0]):
             start = (first_integration + i) * integration
             _subtract_table(data[i], first_row, first_quad, self.late_quad, start,
@@ -194,7 +196,7 @@ def _solve_inner(bend):
         bend[n] -= factors[n] * bend[n + 1]
 
 
-@inner_kernel
+@scalar_kernel
 def value_at(shape, phase):
     """Return the value of a wave at a phase of 0 to 1."""
     place = phase * (shape.shape[0] - 1) + 0.5
@@ -203,18 +205,29 @@ def value_at(shape, phase):
     return shape[n, 0] + t * (shape[n, 1] + t * (shape[n, 2] + t * shape[n, 3]))
 
 
+@scalar_kernel
+def _subtract_quads(samples, noise):
+    """Subtract a value for each quad from the samples of a row, in place."""
+    whole = samples.size // QUAD
+    for q in range(whole):
+        for n in range(QUAD):
+            sample = np.float64(samples[QUAD * q + n])
+            samples[QUAD * q + n] = np.float32(sample - noise[q])
+    for x in range(QUAD * whole, samples.size):
+        samples[x] = np.float32(np.float64(samples[x]) - noise[whole])
+
+
 @kernel
 def _subtract_smooth(data, phase, step, shape, amplitudes, phases):
-    nints, ngroups, ny, nx = data.shape
+    nints, ngroups, ny = data.shape[:3]
+    noise = np.empty(phase.shape[1])
     for i in range(nints):
         for g in range(ngroups):
             for y in range(ny):
-                samples = data[i, g, y]
-                for q in range(phase.shape[1]):
+                for q in range(noise.size):
                     place = phase[y, q] + step * g + phases[i]
-                    noise = amplitudes[i] * value_at(shape, place - np.floor(place))
-                    for x in range(QUAD * q, min(QUAD * q + QUAD, nx)):
-                        samples[x] = np.float32(np.float64(samples[x]) - noise)
+                    noise[q] = amplitudes[i] * value_at(shape, place - np.floor(place))
+                _subtract_quads(data[i, g, y], noise)
 
 
 LATE = 3.0 + 2.0**32

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import kernel
+from onramp.kernels import kernel, scalar_kernel
 from onramp.steps.emicorr import QUAD, group_phase, quad_phases, value_at
 
 TRIAL_PHASES = 500
@@ -68,40 +68,56 @@ class Sums(NamedTuple):
         """Return the sums of no pixel."""
         return cls(np.zeros((nphases, ngroups, nints)), np.zeros((nphases, nints)))
 
-    def add(self, data, quiet, clock, period, first_row):
+    def add(self, data, quiet, clock, period, first_row, first_integration=0):
         """
         Add a band; in order, so that the last bits do not depend on the bands.
 
         Parameters
         ----------
-        data : (nints, ngroups, ny, nx) float32
-            Signal [DN].
-        quiet : (nints, ny, nx) bool
+        data : (n, ngroups, ny, nx) float32
+            Signal of some integrations, finite [DN].
+        quiet : (n, ny, nx) bool
         clock : Clock
         period : float
             [sample]
         first_row : int
+        first_integration : int, optional
         """
         quads = data.shape[3] // QUAD
         phase = quad_phases(clock, period, first_row, data.shape[2], 0, quads)
-        _add(data, quiet, (phase * len(self.pixels)).astype(np.int64), self.signal, self.pixels)
+        index = (phase * len(self.pixels)).astype(np.int64)
+        _add(data, quiet, index, first_integration, self.signal, self.pixels)
 
 
-@kernel
-def _add(data, quiet, index, signal, pixels):
-    nints, ngroups, ny, _ = data.shape
-    for y in range(ny):
+@scalar_kernel
+def _add_quads(samples, quiet, index, sums):
+    """Add the quiet samples of a frame to the sums of their phases."""
+    for y in range(index.shape[0]):
         for q in range(index.shape[1]):
             if q == 1 or q == 2:
                 continue  # bad next to the reference columns
-            n = index[y, q]
+            total = sums[index[y, q]]
             for x in range(QUAD * q, QUAD * q + QUAD):
-                for i in range(nints):
-                    if not quiet[i, y, x]:
-                        continue
-                    pixels[n, i] += 1.0
-                    for g in range(ngroups):
-                        signal[n, g, i] += np.float64(data[i, g, y, x])
+                total += np.float64(samples[y, x]) if quiet[y, x] else 0.0
+            sums[index[y, q]] = total
+
+
+@kernel
+def _add(data, quiet, index, first, signal, pixels):
+    nints, ngroups = data.shape[:2]
+    sums = np.empty(pixels.shape[0])
+    for i in range(nints):
+        for g in range(ngroups):
+            for n in range(sums.size):
+                sums[n] = signal[n, g, first + i]
+            _add_quads(data[i, g], quiet[i], index, sums)
+            for n in range(sums.size):
+                signal[n, g, first + i] = sums[n]
+        for y in range(index.shape[0]):
+            for q in range(index.shape[1]):
+                for x in range(QUAD * q, QUAD * q + QUAD):
+                    counts = quiet[i, y, x] and q != 1 and q != 2
+                    pixels[index[y, q], first + i] += 1.0 if counts else 0.0
 
 
 def fit(sums, shape, clock, period, separately):
