@@ -27,13 +27,30 @@ class Field(NamedTuple):
     """(npixels,) float64, in the frame of the direct image of the grism exposure [pixel]."""
     y: np.ndarray
 
-    def selected(self, labels):
-        """Return the field with some of its sources."""
-        kept = np.isin(self.labels, labels)
-        sizes = np.diff(self.starts)
-        pixels = np.repeat(kept, sizes)
-        starts = np.concatenate([[0], np.cumsum(sizes[kept])])
-        return Field(self.labels[kept], starts, self.flux[pixels], self.x[pixels], self.y[pixels])
+
+class LabelledPixels(NamedTuple):
+    """Labelled pixels as they follow each other in the image."""
+
+    labels: np.ndarray
+    """(npixels,) int, as the segmentation map has them."""
+    flux: np.ndarray
+    """(npixels,) float, without background [MJy/sr]."""
+    x: np.ndarray
+    """(npixels,) float64, in the frame of the direct image of the grism exposure [pixel]."""
+    y: np.ndarray
+
+    def field(self, labels=None):
+        """Return the pixels by source: of all sources, or of those with some labels."""
+        chosen = self
+        if labels is not None:
+            kept = np.isin(self.labels, labels)
+            chosen = LabelledPixels(*(values[kept] for values in self))
+        # Where chunks of pixels share a grid it matters which pixel is the first: the sort is numpy's
+        # default one, as in the reference.
+        order = np.argsort(chosen.labels)
+        unique, starts = np.unique(chosen.labels[order], return_index=True)
+        values = (np.ascontiguousarray(v[order], float) for v in chosen[1:])
+        return Field(unique.astype(np.int64), np.append(starts, order.size), *values)
 
 
 def find(image, segmentation, wcs, grism, path, sky=None):
@@ -56,7 +73,7 @@ def find(image, segmentation, wcs, grism, path, sky=None):
 
     Returns
     -------
-    Field
+    LabelledPixels
 
     Raises
     ------
@@ -64,11 +81,9 @@ def find(image, segmentation, wcs, grism, path, sky=None):
         If no background can be found, or the sky of the two images does not meet.
     """
     rows, columns = np.nonzero(segmentation)
-    order = np.argsort(segmentation[rows, columns])
-    rows, columns = rows[order], columns[order]
-    labels = segmentation[rows, columns].astype(np.int64)
+    labels = segmentation[rows, columns]
     if labels.size == 0:
-        return _field(labels, *np.empty((3, 0)))
+        return LabelledPixels(labels, *np.empty((3, 0)))
     sky = background(image, rows, columns) if sky is None else np.float64(sky)
     if np.isnan(sky).any():
         raise InputError(
@@ -87,10 +102,4 @@ def find(image, segmentation, wcs, grism, path, sky=None):
     if not good.all():
         lost = np.count_nonzero(~good)
         log.warning("%s: %d labelled pixels have no flux and are left out", path, lost)
-    return _field(labels[good], flux[good], x[good], y[good])
-
-
-def _field(labels, flux, x, y):
-    unique, starts = np.unique(labels, return_index=True)
-    starts = np.append(starts, labels.size)
-    return Field(unique, starts, *(np.ascontiguousarray(v, float) for v in (flux, x, y)))
+    return LabelledPixels(*(values[good] for values in (labels, flux, x, y)))

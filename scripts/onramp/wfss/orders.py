@@ -114,7 +114,7 @@ class DispersedOrder:
         x, x_end, y, y_end = zip(*found)
         return Window(min(x), max(x_end), min(y), max(y_end))
 
-    def disperse(self, label, spectrum=None):
+    def disperse(self, label, spectrum=None, degree=0):
         """
         Disperse a source.
 
@@ -123,6 +123,8 @@ class DispersedOrder:
         label : int
         spectrum : (nwave,) float64, optional
             Flux at each sample relative to that of the direct image.
+        degree : int
+            Highest polynomial by which the spectrum is multiplied as well.
 
         Returns
         -------
@@ -138,10 +140,11 @@ class DispersedOrder:
         window = self.window(label)
         if window is None:
             return None
-        images = np.zeros((self.samples.weights.shape[0], *window.shape))
+        images = np.zeros((degree + 1, *window.shape))
         for samples, pixels in self._pieces(label):
-            if spectrum is not None:
-                samples = samples._replace(weights=samples.weights * spectrum)
+            weights = samples.weights[: degree + 1]
+            weights = weights if spectrum is None else weights * spectrum
+            samples = samples._replace(weights=weights)
             missed = disperse.spread(samples, pixels, images, (window.x, window.y), FRAME)
             if missed:
                 raise InputError(

@@ -87,7 +87,7 @@ def simulate_grism(mode, folder, seed, sources=50, extracted=None, noise=True, *
 def _inject(mode, sky, direct, dispersed, photom):
     """Return the frame without noise, and each source's light and window by label and order."""
     grism = Grism(dispersed, "simulated")
-    clean = field.find(sky.flux, sky.segmentation, direct, grism, "simulated", sky=0.0)
+    clean = field.find(sky.flux, sky.segmentation, direct, grism, "simulated", sky=0.0).field()
     frame, lights = np.zeros(FRAME), {}
     for order in mode.orders:
         response = photom.response(mode.filter, mode.pupil, order.number)
