@@ -1,7 +1,7 @@
 """
 The Python call and the command for contamination of slitless spectra.
 
-What this step needs beyond the other steps comes with ``pip install 'onramp[wfss]'`` and is imported
+What this step needs beyond the others comes with ``pip install 'onramp[wfss]'`` and is imported
 when it is used.
 """
 
@@ -9,9 +9,10 @@ import argparse
 import importlib
 from pathlib import Path
 
-from onramp.errors import OnrampError
-from onramp.wfss.parameters import STEP, parse
+from onramp.errors import OnrampError, ParameterError
+from onramp.printing import printable
 
+STEP = "wfss_contam"
 EXTRA = "asdf", "gwcs", "scipy", "stdatamodels"
 FILES = "direct_image", "segmentation", "catalogue"
 
@@ -62,9 +63,12 @@ class WfssContam:
             written.
         """
         from onramp import origins
+        from onramp.wfss.parameters import parse
 
         told = origins.given({STEP: parameters or {}}, origins.CALL)
-        job = _job(cutouts, references, overrides, parse(parameters, "parameters"), files, cores, told)
+        job = _job(
+            cutouts, references, overrides, parse(parameters, "parameters"), files, cores, told
+        )
         return job.run((output_dir or ".") if save_results else None, in_memory=True)
 
 
@@ -131,17 +135,22 @@ def add_command(commands, count):
     command = commands.add_parser(
         STEP,
         help="subtract the contamination of slitless spectra",
-        description="Subtract from each cutout of a grism exposure what its neighbours' light leaves "
-        "in it.",
-        epilog=_help(),
+        description="Subtract from each cutout of a grism exposure what its neighbours' light "
+        "leaves in it.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.add_argument("cutouts", type=Path, metavar="FILE", help="product of extract_2d, srctype")
+    plain_help = command.format_help
+    command.format_help = lambda: plain_help() + _help()
+    command.add_argument(
+        "cutouts", type=Path, metavar="FILE", help="product of extract_2d, srctype"
+    )
     command.add_argument("--references", metavar="FOLDER", help="photom and wavelengthrange files")
     command.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
     for name in FILES:
-        command.add_argument(f"--{name}", metavar="FILE", help="instead of the one the header names")
+        command.add_argument(
+            f"--{name}", metavar="FILE", help="instead of the one the header names"
+        )
     command.add_argument(
         "--cores", metavar="N", type=count, help="cores that maximum_cores may use"
     )
@@ -151,17 +160,16 @@ def add_command(commands, count):
 def _help():
     from onramp.wfss.parameters import WfssContam as Parameters
 
-    lines = ["--override_photom=FILE, --override_wavelengthrange=FILE", "", "parameters:"]
+    lines = ["", "--override_photom=FILE, --override_wavelengthrange=FILE", "", "parameters:"]
     for name, field in Parameters.model_fields.items():
         lines += [f"  --steps.{STEP}.{name}={field.default}", f"      {field.description}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, ""])
 
 
 def run_command(options, steps, overrides):
     """Run the command; return the exit status."""
     from onramp import origins
-    from onramp.errors import ParameterError
-    from onramp.printing import printable
+    from onramp.wfss.parameters import parse
 
     for step in steps:
         if step != STEP:

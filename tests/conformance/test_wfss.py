@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import Table
-from wfss_cases import COMPATIBLE, LARGE, SCENES, SMALL
-
 from onramp.wfss.simulation import simulate_grism
 from onramp.wfss_contam import WfssContam
+from wfss_cases import COMPATIBLE, LARGE, SCENES, SMALL
 
 HERE = Path(__file__).parent
 CASES = [*SMALL, *SCENES, *(LARGE if os.environ.get("CONFORMANCE") == "full" else ())]
@@ -50,8 +49,14 @@ def reference(exposures, jwst_python, tmp_path_factory):
 
 
 def _job(case, exposure, folder):
-    paths = {kind: str(getattr(exposure, kind)) for kind in ("cutouts", "photom", "wavelengthrange")}
-    return {**paths, "output": str(folder / f"{case.name}.npz"), "parameters": case.parameters}
+    paths = {
+        kind: str(getattr(exposure, kind)) for kind in ("cutouts", "photom", "wavelengthrange")
+    }
+    return {
+        **paths,
+        "output": str(folder / f"{case.name}.npz"),
+        "parameters": dict(case.parameters),
+    }
 
 
 @pytest.mark.parametrize("case", [pytest.param(case.name, id=case.name) for case in CASES])

@@ -1,5 +1,7 @@
 """Grism exposures that both pipelines correct, and with which parameters."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 COMPATIBLE = {"inverse": "jwst", "grid": "chunks", "cutouts": "jwst"}
@@ -16,7 +18,7 @@ class WfssCase(NamedTuple):
     name: str
     mode: str
     sources: int
-    parameters: dict = {}
+    parameters: Mapping = MappingProxyType({})
     places: list | None = None
     catalogue: int | None = None
     """Rows that the catalogue keeps; all of them by default."""

@@ -55,8 +55,8 @@ def _cutout(file, hdus):
     for keyword in KEYWORDS:
         if not isinstance(sci.cards.get(keyword), int):
             raise InputError(
-                f"{file.path}[SCI,{sci.version}]: has no {keyword}; give a product of extract_2d for "
-                "a grism exposure"
+                f"{file.path}[SCI,{sci.version}]: has no {keyword}; give a product of extract_2d "
+                "for a grism exposure"
             )
     if len(sci.shape) != 2 or sci.cards["BITPIX"] != -32:
         raise InputError(

@@ -45,8 +45,8 @@ class LabelledPixels(NamedTuple):
         if labels is not None:
             kept = np.isin(self.labels, labels)
             chosen = LabelledPixels(*(values[kept] for values in self))
-        # Where chunks of pixels share a grid it matters which pixel is the first: the sort is numpy's
-        # default one, as in the reference.
+        # Where chunks of pixels share a grid it matters which pixel is the first: the sort is
+        # numpy's default one, as in the reference.
         order = np.argsort(chosen.labels)
         unique, starts = np.unique(chosen.labels[order], return_index=True)
         values = (np.ascontiguousarray(v[order], float) for v in chosen[1:])
@@ -95,8 +95,8 @@ def find(image, segmentation, wcs, grism, path, sky=None):
     x, y = grism.detector_places(ra, dec)
     if not (np.isfinite(x) & np.isfinite(y)).all():
         raise InputError(
-            f"{path}: parts of it have no place in the frame of {grism.path}; give the direct image "
-            "of the same field"
+            f"{path}: parts of it have no place in the frame of {grism.path}; give the direct "
+            "image of the same field"
         )
     good = np.isfinite(flux)
     if not good.all():

@@ -1,4 +1,4 @@
-"""The HDUs of a product of many extensions: where they are, and the few keywords that are needed."""
+"""The HDUs of a product of many extensions: where they are, and the keywords that are needed."""
 
 import math
 import os

@@ -190,8 +190,8 @@ def check_cutouts(path, cutouts, labels, files):
     for cutout in cutouts:
         if cutout.source not in known:
             raise InputError(
-                f"{path}: {cutout.name}: the source is not in {files.segmentation}; give the map that "
-                "the cutouts were made with"
+                f"{path}: {cutout.name}: the source is not in {files.segmentation}; give the map "
+                "that the cutouts were made with"
             )
 
 
@@ -266,8 +266,8 @@ def spans(ranges, photom, mode, wcs_orders, wanted, path):
     chosen = known if wanted is None else sorted(set(wanted))
     if not chosen:
         raise InputError(
-            f"{path}: no order has both a trace and a range of wavelengths; give the wavelengthrange "
-            "reference of the grism mode"
+            f"{path}: no order has both a trace and a range of wavelengths; give the "
+            "wavelengthrange reference of the grism mode"
         )
     return [
         OrderRange(order, *ranges[order], photom.response(mode.filter, mode.pupil, order))

@@ -20,9 +20,10 @@ from onramp.wfss import inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.hdus import FitsFile
 from onramp.wfss.orders import DispersedOrder, Rules
-from onramp.wfss.parameters import STEP, WfssParameters
+from onramp.wfss.parameters import WfssParameters
 from onramp.wfss.polyfit import FitRules, Observed
 from onramp.wfss.sensitivity import Photom
+from onramp.wfss_contam import STEP
 
 log = logging.getLogger("onramp")
 
@@ -162,7 +163,8 @@ class GrismJob:
         table = inputs.read_catalogue(self.beside.catalogue, labels)
         if self.parameters.magnitude_limit is not None and inputs.MAGNITUDE not in table.colnames:
             raise InputError(
-                f"{self.beside.catalogue}: has no column {inputs.MAGNITUDE}; leave magnitude_limit out"
+                f"{self.beside.catalogue}: has no column {inputs.MAGNITUDE}; leave out "
+                "magnitude_limit"
             )
         return table
 
@@ -177,7 +179,9 @@ class GrismJob:
         fitted = 0
         if p.polyfit_degree is not None:
             if self.header.get("S_BKDSUB") != COMPLETE:
-                log.warning("%s: S_BKDSUB is not COMPLETE: fits need a subtracted background", self.name)
+                log.warning(
+                    "%s: S_BKDSUB is not COMPLETE: fits need a subtracted background", self.name
+                )
             rules = FitRules(
                 p.polyfit_degree, p.n_iterations, p.l2_alpha, p.rejection_threshold, p.cutouts
             )

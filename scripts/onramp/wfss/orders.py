@@ -148,7 +148,8 @@ class DispersedOrder:
             missed = disperse.spread(samples, pixels, images, (window.x, window.y), FRAME)
             if missed:
                 raise InputError(
-                    f"{self._path}: source {label}, order {self.order}: {missed} samples lie beyond "
-                    "the trace's expected place; its WCS is not that of a grism of NIRCam or NIRISS"
+                    f"{self._path}: source {label}, order {self.order}: {missed} samples lie "
+                    "beyond the trace's expected place; its WCS is not that of a grism of NIRCam or "
+                    "NIRISS"
                 )
         return SourceImages(window, images)

@@ -7,7 +7,7 @@ from onramp import headers
 from onramp.checksums import BLOCK
 from onramp.products import Extension, ProductFile, RawExtension
 from onramp.provenance import parameter_lines, software_cards
-from onramp.wfss.parameters import STEP
+from onramp.wfss_contam import STEP
 
 CUTOUTS, FRAME = "MultiSlitModel", "ImageModel"
 REFERENCE_KEYWORDS = {

@@ -8,14 +8,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from onramp.errors import ParameterError
 from onramp.parameters import nearest
 from onramp.step_parameters import Cores, Count, Number
-
-STEP = "wfss_contam"
+from onramp.wfss_contam import STEP
 
 
 def _numbers(value):
     """Take a list of whole numbers, or text such as "1, 2"."""
     if isinstance(value, str):
-        value = [part for part in value.replace(",", " ").split()]
+        value = value.replace(",", " ").split()
     return [value] if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -27,7 +26,9 @@ class WfssContam(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
-    skip: Literal[False] = Field(False, description="Always false: the step runs if it is asked for.")
+    skip: Literal[False] = Field(
+        False, description="Always false: the step runs if it is asked for."
+    )
     save_simulated_image: bool = Field(
         False, description="Write the simulated frame, and each source's own part of it."
     )
@@ -46,9 +47,14 @@ class WfssContam(BaseModel):
         5000, ge=1, description="Pixels that share a wavelength grid; only with `grid: chunks`."
     )
     polyfit_degree: Count | None = Field(
-        None, ge=1, le=20, description="Degree of the polynomial fitted to each spectrum; null: none."
+        None,
+        ge=1,
+        le=20,
+        description="Degree of the polynomial fitted to each spectrum; null: none.",
     )
-    n_iterations: Count = Field(1, ge=1, le=100, description="Times that the polynomials are fitted.")
+    n_iterations: Count = Field(
+        1, ge=1, le=100, description="Times that the polynomials are fitted."
+    )
     l2_alpha: Number = Field(0.1, ge=0, description="Regularisation of the polynomials' fit.")
     rejection_threshold: Number | None = Field(
         0.1, ge=0, description="Reject fits whose constant differs from 1 by more; null: none."

@@ -75,8 +75,8 @@ def _only(folder, kind, mode):
     if len(fitting) != 1:
         what = " and ".join(path.name for path in fitting[:2]) + " both fit" if fitting else "none"
         raise ReferenceFileError(
-            f"{folder}: {kind} for INSTRUME={mode.instrument}, EXP_TYPE={mode.exp_type}: {what}; give "
-            f"one, or --override_{kind}=FILE"
+            f"{folder}: {kind} for INSTRUME={mode.instrument}, EXP_TYPE={mode.exp_type}: {what}; "
+            f"give one, or --override_{kind}=FILE"
         )
     return fitting[0]
 

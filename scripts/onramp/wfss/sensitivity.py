@@ -53,16 +53,16 @@ class Photom:
                 unit = extension.header.get("PHOTUNIT")
         except (OSError, KeyError, TypeError) as problem:
             raise ReferenceFileError(
-                f"{path}: is no photom reference: it has no readable extension PHOTOM; give the one "
-                "of the grism mode"
+                f"{path}: is no photom reference: it has no readable extension PHOTOM; give the "
+                "one of the grism mode"
             ) from problem
         self._factor = self._conversion(unit)
         wanted = {"filter", "pupil", "order", "photmjsr", "nelem", "wavelength", "relresponse"}
         missing = wanted.difference(self.table.dtype.names)
         if missing:
             raise ReferenceFileError(
-                f"{path}: its table has no column {sorted(missing)[0]}; give the photom reference of "
-                "the grism mode"
+                f"{path}: its table has no column {sorted(missing)[0]}; give the photom reference "
+                "of the grism mode"
             )
 
     def _conversion(self, unit):
@@ -100,8 +100,9 @@ class Photom:
         what = f"FILTER={filter_name}, PUPIL={pupil}, order {order}"
         if rows.size != 1:
             raise ReferenceFileError(
-                f"{self.path}: has {rows.size or 'no'} row{'s' * (rows.size > 1)} of sensitivity for "
-                f"{what}; give a photom reference that has one, or leave the order out with 'orders'"
+                f"{self.path}: has {rows.size or 'no'} row{'s' * (rows.size > 1)} of sensitivity "
+                f"for {what}; give a photom reference that has one, or leave the order out "
+                "with 'orders'"
             )
         row = table[rows[0]]
         count = int(row["nelem"])

@@ -1,4 +1,4 @@
-"""What the world coordinates of a grism exposure say about its traces, as arrays for the kernels."""
+"""What the WCS of a grism exposure says about its traces, as arrays for the kernels."""
 
 from typing import NamedTuple
 

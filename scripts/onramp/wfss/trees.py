@@ -76,8 +76,8 @@ def _wcs(file, content, place):
             return found
     except Exception as problem:  # whatever is wrong with a document that others wrote
         raise InputError(
-            f"{file.path}: has no WCS in its extension {EXTENSION}: {_line(problem)}; give a product "
-            "of assign_wcs"
+            f"{file.path}: has no WCS in its extension {EXTENSION}: {_line(problem)}; give a "
+            "product of assign_wcs"
         ) from problem
 
 

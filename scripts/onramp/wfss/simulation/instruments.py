@@ -1,4 +1,4 @@
-"""Grism modes that can be simulated: traces, wavelengths and sensitivities like the instruments'."""
+"""Grism modes that can be simulated: traces, wavelengths, sensitivities like the instruments'."""
 
 from typing import NamedTuple
 
