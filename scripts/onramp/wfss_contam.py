@@ -13,6 +13,9 @@ from onramp.errors import OnrampError, ParameterError
 from onramp.printing import printable
 
 STEP = "wfss_contam"
+RECORD = f"_{STEP}"
+"""What the name of its record has after the exposure's."""
+MODULE = "onramp.wfss.job"
 EXTRA = "asdf", "gwcs", "scipy", "stdatamodels"
 FILES = "direct_image", "segmentation", "catalogue"
 

@@ -23,12 +23,11 @@ from onramp.wfss.orders import DispersedOrder, Rules
 from onramp.wfss.parameters import WfssParameters
 from onramp.wfss.polyfit import FitRules, Observed
 from onramp.wfss.sensitivity import Photom
-from onramp.wfss_contam import STEP
+from onramp.wfss_contam import MODULE, RECORD, STEP
 
 log = logging.getLogger("onramp")
 
 SUFFIXES = "srctype", "extract_2d", "extract2d", "cal", "wavecorr", "flat_field", "bkg", STEP
-RECORD = f"_{STEP}"
 COMPLETE, SKIPPED = "COMPLETE", "SKIPPED"
 
 
@@ -245,7 +244,7 @@ class GrismJob:
             name, self.provenance, {**self.chosen, **read}, self.folder, products,
             save_ramp=False, threads={STEP: self.threads}, begun=self.begun,
         )  # fmt: skip
-        content["software"]["library"] = library_digest("onramp.wfss.job")
+        content["software"]["library"] = library_digest(MODULE)
         return provenance.RecordFile(folder / f"{name}{provenance.ENDING}", content)
 
     def _results(self, found):

@@ -148,8 +148,7 @@ class DispersedOrder:
             missed = disperse.spread(samples, pixels, images, (window.x, window.y), FRAME)
             if missed:
                 raise InputError(
-                    f"{self._path}: source {label}, order {self.order}: {missed} samples lie "
-                    "beyond the trace's expected place; its WCS is not that of a grism of NIRCam or "
-                    "NIRISS"
+                    f"{self._path}: source {label}, order {self.order}: {missed} samples "
+                    "lie beyond the trace's expected place; give an exposure of NIRCam or NIRISS"
                 )
         return SourceImages(window, images)

@@ -1,5 +1,6 @@
 """Files of a simulated exposure and of the references that its correction needs."""
 
+import copy
 import io
 from typing import NamedTuple
 
@@ -78,7 +79,7 @@ def write_cutouts(mode, cutouts, wcs, names, path, shared=True):
                 "source_id": cutout.source,
                 "meta": {
                     "model_type": "SlitModel",
-                    "wcs": wcs if shared else wcs.copy(),
+                    "wcs": wcs if shared else copy.deepcopy(wcs),
                     "wcsinfo": {"spectral_order": cutout.order},
                 },
             }
