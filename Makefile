@@ -15,9 +15,10 @@ help: ## Say what each target does
 
 setup: $(VENV)/complete ## Install onramp and the versions in requirements.lock into .venv
 
-$(VENV)/complete: requirements.lock pyproject.toml
+$(VENV)/complete: requirements.lock requirements-wfss.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock \
+		--requirement requirements-wfss.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

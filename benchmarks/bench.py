@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from costs import Cost, cost, output
+from slitless import SLITLESS, bench_slitless
 from step_cases import CASES
 from table import Row, head, line
 from whole import LARGE, WHOLE, bench_large, bench_whole, start_seconds
@@ -72,7 +73,7 @@ def first_compilation(folder):
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cases", help=f"of {', '.join([*CASES, *WHOLE, *LARGE])}")
+    parser.add_argument("--cases", help=f"of {', '.join([*CASES, *WHOLE, *LARGE, *SLITLESS])}")
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--steps", action="store_true", help="jump detection and ramp fit only")
     only.add_argument("--whole", action="store_true", help="whole processes only")
@@ -80,7 +81,8 @@ def parse(arguments=None):
     parser.add_argument("--json", type=Path, help="file for all figures")
     parser.add_argument("--jwst-python", default=os.environ.get("ONRAMP_JWST_PYTHON"))
     options = parser.parse_args(arguments)
-    known = [*(() if options.whole else CASES), *(() if options.steps else (*WHOLE, *LARGE))]
+    steps = () if options.whole else (*CASES, *SLITLESS)
+    known = [*steps, *(() if options.steps else (*WHOLE, *LARGE))]
     options.cases = options.cases.split(",") if options.cases else known
     for name in options.cases:
         if name not in known:
@@ -96,6 +98,8 @@ def plan(options, jwst, folder):
     for name in options.cases:
         if name in CASES:
             works[name] = partial(bench_steps, name, options.rounds, jwst)
+        elif name in SLITLESS:
+            works[name] = partial(bench_slitless, name, options.rounds, jwst)
         elif name in WHOLE:
             works[name] = partial(bench_whole, name, options.rounds, jwst, start)
         else:

@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from onramp import __version__
+from onramp import __version__, wfss_contam
 from onramp.errors import OnrampError, ParameterError
 from onramp.parameters import STEPS, nearest, step_model
 from onramp.printing import PlainFormatter, printable
@@ -56,6 +56,9 @@ def _main(arguments):
         if steps or overrides:
             raise ParameterError(f"command line: {options.command} takes parameters from records")
         return _RECORD_COMMANDS[options.command](options)
+    if options.command == wfss_contam.STEP:
+        _start_log(options.quiet)
+        return wfss_contam.run_command(options, steps, overrides)
     return _run_detector1(options, steps, overrides)
 
 
@@ -92,6 +95,7 @@ def _parser():
         allow_abbrev=False,
     )
     _add_exposure_options(dark)
+    wfss_contam.add_command(commands, _count)
     _add_record_commands(commands)
     return parser
 
@@ -236,15 +240,17 @@ def _complaint(argument):
     return f"unknown option {name}; {hint if hint.startswith('did') else 'see --help'}"
 
 
+def _start_log(quiet):
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, handlers=[handler])
+
+
 def _run_detector1(options, steps, overrides):
     from onramp import origins
     from onramp.detector1 import process_exposure, references_folder, split_overrides
 
-    handler = logging.StreamHandler()
-    handler.setFormatter(PlainFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(
-        level=logging.WARNING if options.quiet else logging.INFO, handlers=[handler]
-    )
+    _start_log(options.quiet)
     parameters, overrides = split_overrides(steps, overrides, "command line")
     if options.command in ("dark", "calwebb_dark"):
         from onramp.dark import process_dark as process

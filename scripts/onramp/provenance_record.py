@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from onramp import wfss_contam
 from onramp.errors import OnrampError
 from onramp.parameters import Detector1Parameters
 from onramp.provenance import ENDING, FORMAT, VERSION
@@ -110,8 +111,22 @@ class Record(_Model):
     save_calibrated_ramp: bool
     products: list[RecordedProduct]
 
-    def steps(self) -> Detector1Parameters:
+    @property
+    def slitless(self) -> bool:
+        """Whether the products are those of wfss_contam."""
+        return wfss_contam.STEP in self.parameters
+
+    @property
+    def stem(self) -> str:
+        """What the names of the products begin with."""
+        return self.exposure.removesuffix(wfss_contam.RECORD) if self.slitless else self.exposure
+
+    def steps(self):
         """Return the parameters, checked as any user's."""
+        if self.slitless:
+            from onramp.wfss.parameters import WfssParameters
+
+            return WfssParameters.model_validate(self.parameters)
         return Detector1Parameters.model_validate(self.parameters)
 
 
@@ -146,7 +161,7 @@ def load(path) -> Record:
     if path.name != f"{record.exposure}{ENDING}":
         raise RecordError(f"{path}: is the record of '{record.exposure}', not of its own name")
     for product in record.products:
-        if not product.file.startswith(f"{record.exposure}_"):
+        if not product.file.startswith(f"{record.stem}_"):
             raise RecordError(f"{path}: '{product.file}' is no product of '{record.exposure}'")
     return record
 

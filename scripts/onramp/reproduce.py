@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
+from onramp import wfss_contam
 from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
+from onramp.library_digest import library_digest
 from onramp.parameters import Detector1Parameters
 from onramp.provenance import ENDING, SOFTWARE_KEYWORDS
 from onramp.provenance_record import Record, load, open_regular
@@ -87,8 +89,9 @@ def find_record(path) -> tuple[Path, Record]:
     if path.name.endswith(ENDING):
         return path, load(path)
     parts = path.name.removesuffix(".fits").split("_")
-    for length in range(len(parts) - 1, 0, -1):
-        candidate = path.with_name("_".join(parts[:length]) + ENDING)
+    stems = ["_".join(parts[:length]) for length in range(len(parts) - 1, 0, -1)]
+    for name in (stem + kind for stem in stems for kind in ("", wfss_contam.RECORD)):
+        candidate = path.with_name(name + ENDING)
         if candidate.is_file():
             record = load(candidate)
             if path.name in (product.file for product in record.products):
@@ -130,6 +133,12 @@ def _run(record, raw, overrides, output, cores):
     from onramp.dark import DARK_STEPS, process_dark
     from onramp.detector1 import named, process_exposure
 
+    if record.slitless:
+        beside = {name: overrides.pop(name, None) for name in wfss_contam.FILES}
+        wfss_contam.process_wfss(
+            raw, output, record.steps(), None, overrides, beside, cores, record.origins, record.date
+        )
+        return
     others = {
         "origins": record.origins, "context": record.references.context, "date": record.date
     }  # fmt: skip
@@ -148,6 +157,8 @@ def _run(record, raw, overrides, output, cores):
 def _surroundings(record):
     """Return what makes products now and is not what made them then, a line each."""
     now, then = software(), record.software
+    if record.slitless:
+        now = now._replace(library=library_digest(wfss_contam.MODULE))
     pairs = [("onramp", now.version, then.onramp), ("commit", now.commit, then.commit),
              ("modules of onramp", now.library, then.library),
              ("processor", processor(), record.machine.processor)]  # fmt: skip

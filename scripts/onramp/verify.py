@@ -19,6 +19,7 @@ from onramp.provenance import ENDING
 from onramp.provenance_record import Record, RecordError, load, open_regular
 
 SUFFIXES = (
+    *("wfss_contam", "simul", "simul_slits", "contam"),
     *("rate", "rateints", "ramp", *STEPS),
     *(kind.suffix for kind in OPTIONAL_PRODUCTS.values()),
     *(kind.suffix for kinds in STEP_PRODUCTS.values() for kind in kinds),

@@ -1,0 +1,138 @@
+"""
+The background of a direct image: clipped medians of boxes, filtered, and a spline between them.
+
+The method and its constants are those of `photutils.background.Background2D` as the reference uses
+it; here the spline is evaluated only where it is needed.
+"""
+
+import numpy as np
+
+from onramp.kernels import kernel, median_in_place
+
+BOXES = 5  # along each axis
+CLIP, MOST_CLIPS = 3.0, 5
+LEAST_GOOD = 0.7  # of a box's pixels
+NEIGHBOURS = 10  # that an empty box is filled from
+
+
+@kernel
+def clipped_median(values):
+    """
+    Clip values at three standard deviations from their median, five times at most.
+
+    Parameters
+    ----------
+    values : (n,) float64
+        Reordered; those that are not finite are left out.
+
+    Returns
+    -------
+    median : float64
+        Of those that remain, NaN if none does.
+    count : int
+        How many remain.
+    """
+    count = 0
+    for n in range(values.size):
+        if np.isfinite(values[n]):
+            values[count] = values[n]
+            count += 1
+    for _ in range(MOST_CLIPS):
+        if count == 0:
+            break
+        total = 0.0
+        for n in range(count):
+            total += values[n]
+        mean = total / count
+        squares = 0.0
+        for n in range(count):
+            squares += (values[n] - mean) ** 2
+        middle = median_in_place(values, count)
+        reach = CLIP * np.sqrt(squares / count)
+        kept = 0
+        for n in range(count):
+            if middle - reach <= values[n] <= middle + reach:
+                values[kept] = values[n]
+                kept += 1
+        if kept == count:
+            break
+        count = kept
+    return median_in_place(values, count), count
+
+
+def mesh(image):
+    """
+    Return the background of each box; an image of five times as many pixels has 5 x 5 boxes.
+
+    Parameters
+    ----------
+    image : (ny, nx) float32
+        NaN where there is no data.
+
+    Returns
+    -------
+    medians : (my, mx) float64
+        NaN where too many pixels are missing or clipped.
+    box : (int, int)
+        Rows and columns of a box.
+    """
+    box = tuple(max(1, size // BOXES) for size in image.shape)
+    shape = tuple(-(-size // step) for size, step in zip(image.shape, box))
+    medians = np.full(shape, np.nan)
+    for place in np.ndindex(shape):
+        rows, columns = (slice(n * step, (n + 1) * step) for n, step in zip(place, box))
+        median, count = clipped_median(image[rows, columns].astype(float).ravel())
+        if count > LEAST_GOOD * box[0] * box[1]:
+            medians[place] = median
+    return medians, box
+
+
+def _filled(medians):
+    """Return the medians with empty boxes filled by the inverse distance to the nearest others."""
+    empty = np.isnan(medians)
+    if not empty.any():
+        return medians
+    from scipy.spatial import cKDTree
+
+    known = np.argwhere(~empty)
+    tree = cKDTree(known, leafsize=10)
+    distance, nearest = tree.query(np.argwhere(empty), k=range(1, 1 + min(NEIGHBOURS, len(known))))
+    out = medians.copy()
+    out[empty] = np.average(medians[~empty][nearest], axis=1, weights=1 / distance)
+    return out
+
+
+def _smoothed(medians):
+    """Return the medians of each box and its neighbours."""
+    padded = np.pad(medians, 1, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    return np.nanmedian(windows, axis=(2, 3))
+
+
+def background(image, rows, columns):
+    """
+    Return the background at some pixels of an image.
+
+    Parameters
+    ----------
+    image : (ny, nx) float32
+        NaN where there is no data.
+    rows, columns : (npixels,) int
+        Where it is wanted.
+
+    Returns
+    -------
+    (npixels,) float64
+        NaN if no box of the image has enough data.
+    """
+    medians, box = mesh(image)
+    if np.isnan(medians).all():
+        return np.full(rows.shape, np.nan)
+    smooth = _smoothed(_filled(medians))
+    if np.ptp(smooth) == 0:
+        return np.full(rows.shape, smooth.min())
+    from scipy.ndimage import map_coordinates
+
+    places = [(n + 0.5) / step - 0.5 for n, step in zip((rows, columns), box)]
+    found = map_coordinates(smooth, places, order=3, mode="reflect")
+    return np.clip(found, smooth.min(), smooth.max())

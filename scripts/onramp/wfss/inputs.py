@@ -1,0 +1,303 @@
+"""The files that belong to a grism exposure, and whether they belong together."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import asdf
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+from onramp.errors import InputError, ParameterError, ReferenceFileError
+from onramp.wfss import field, trees
+from onramp.wfss.hdus import FitsFile
+from onramp.wfss.sampling import OrderRange
+from onramp.wfss.traces import Grism
+
+EXPOSURE_TYPES = "NIS_WFSS", "NRC_WFSS"
+KEYWORDS = {"direct_image": "DIRIMAGE", "segmentation": "SEGMFILE", "catalogue": "SCATFILE"}
+ABSENT = "", "N/A"
+MAGNITUDE = "isophotal_abmag"
+AT_HOME = 0.5  # of the catalogue's sources that lie on their own label
+
+
+class Files(NamedTuple):
+    """Paths of what belongs to a grism exposure."""
+
+    direct_image: Path
+    segmentation: Path
+    catalogue: Path | None
+
+
+class Mode(NamedTuple):
+    """What the header says of the instrument."""
+
+    instrument: str
+    exp_type: str
+    filter: str
+    pupil: str
+
+    @property
+    def band(self):
+        """Name of the filter, which NIRISS has in the other wheel."""
+        return self.pupil if self.instrument == "NIRISS" else self.filter
+
+
+def primary_header(file):
+    """Return a file's primary header."""
+    return fits.Header.fromstring(file.hdus[0].header)
+
+
+def mode_of(header, path):
+    """
+    Return the mode of a grism exposure.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    words = [str(header.get(k, "")) for k in ("INSTRUME", "EXP_TYPE", "FILTER", "PUPIL")]
+    mode = Mode(*words)
+    if mode.exp_type not in EXPOSURE_TYPES:
+        raise InputError(
+            f"{path}: EXP_TYPE={mode.exp_type or 'missing'}; wfss_contam is for "
+            f"{' and '.join(EXPOSURE_TYPES)}"
+        )
+    return mode
+
+
+def find_files(header, path, given):
+    """
+    Find the direct image, its segmentation map and its catalogue.
+
+    Parameters
+    ----------
+    header : fits.Header
+        Primary header of the cutouts, which names them.
+    path : Path
+        Of the cutouts; files named without a folder lie beside it.
+    given : dict of str to path or None
+        What the user says instead, by field of `Files`.
+
+    Raises
+    ------
+    InputError
+        If one is neither given nor named, or is not there.
+    """
+    found = {}
+    for name, keyword in KEYWORDS.items():
+        told = given.get(name)
+        if told is None:
+            text = str(header.get(keyword, "")).strip()
+            if text in ABSENT:
+                if name == "catalogue":
+                    found[name] = None
+                    continue
+                raise InputError(f"{path}: {keyword} is missing; say --{name}=FILE")
+            told = path.parent / text
+        found[name] = Path(told)
+        if not found[name].is_file():
+            raise InputError(
+                f"{path}: {keyword}: {found[name]} is not there; put it there or say --{name}=FILE"
+            )
+    return Files(**found)
+
+
+def read_field(files, grism):
+    """
+    Read the direct image and find its labelled pixels in the frame of the grism exposure.
+
+    Returns
+    -------
+    pixels : LabelledPixels
+    labels : (ny, nx) int
+        The segmentation map.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or the two are not of one size.
+    """
+    with FitsFile(files.segmentation) as file:
+        labels = file.image(file.named("SCI"))
+    with FitsFile(files.direct_image) as file:
+        image = file.image(file.named("SCI"))
+        wcs = trees.image_wcs(file)
+    if image.ndim != 2 or image.shape != labels.shape:
+        raise InputError(
+            f"{files.segmentation}: its size {_size(labels)} is not that of {files.direct_image}, "
+            f"{_size(image)}; give the map that was made from this image"
+        )
+    if labels.dtype.kind == "f":
+        labels = np.where(np.isfinite(labels), labels, 0).astype(np.uint32)
+    return field.find(image, labels, wcs, grism, files.direct_image), labels
+
+
+def _size(image):
+    return " x ".join(str(length) for length in reversed(image.shape))
+
+
+def read_catalogue(path, labels):
+    """
+    Read a catalogue and check that it is of a segmentation map.
+
+    Parameters
+    ----------
+    path : Path
+    labels : (ny, nx) int
+        The map.
+
+    Returns
+    -------
+    astropy.table.Table
+        With the columns `label` and, if known, `isophotal_abmag`.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is of another map.
+    """
+    try:
+        table = Table.read(path, format="ascii.ecsv")
+        label = np.asarray(table["label"], int)
+    except Exception as problem:  # whatever is wrong with a table that others wrote
+        text = " ".join(str(problem).split())[:200]
+        raise InputError(
+            f"{path}: is no catalogue of sources: {text}; give the one of source_catalog"
+        ) from problem
+    unknown = np.setdiff1d(label, labels)
+    if unknown.size:
+        raise InputError(
+            f"{path}: its source {unknown[0]} is not in the segmentation map; give the catalogue "
+            "that was made from the map"
+        )
+    if label.size and {"xcentroid", "ycentroid"}.issubset(table.colnames):
+        x, y = (np.rint(np.asarray(table[name], float)) for name in ("xcentroid", "ycentroid"))
+        inside = (x >= 0) & (x < labels.shape[1]) & (y >= 0) & (y < labels.shape[0])
+        here = labels[y[inside].astype(int), x[inside].astype(int)]
+        if np.count_nonzero(here == label[inside]) < AT_HOME * label.size:
+            raise InputError(
+                f"{path}: most of its sources lie elsewhere in the segmentation map; give the "
+                "catalogue that was made from the map"
+            )
+    return table
+
+
+def check_cutouts(path, cutouts, labels, files):
+    """Raise InputError if a cutout is of a source that the segmentation map does not have."""
+    known = set(np.unique(labels).tolist())
+    for cutout in cutouts:
+        if cutout.source not in known:
+            raise InputError(
+                f"{path}: {cutout.name}: the source is not in {files.segmentation}; give the map "
+                "that the cutouts were made with"
+            )
+
+
+def read_ranges(path, band):
+    """
+    Return the wavelengths of a filter by order.
+
+    Parameters
+    ----------
+    path : path
+        The wavelengthrange reference.
+    band : str
+
+    Returns
+    -------
+    dict of int to (float, float)
+        Micron.
+
+    Raises
+    ------
+    ReferenceFileError
+        If it cannot be read, or does not know the filter.
+    """
+    try:
+        with asdf.open(path) as file:
+            rows = [tuple(row) for row in file["wavelengthrange"]]
+            found = {int(row[0]): (float(row[2]), float(row[3])) for row in rows if row[1] == band}
+    except Exception as problem:  # whatever is wrong with a document that others wrote
+        text = " ".join(str(problem).split())[:200]
+        raise ReferenceFileError(
+            f"{path}: is no wavelengthrange reference: {text}; give the one of the grism mode"
+        ) from problem
+    if not found:
+        raise ReferenceFileError(
+            f"{path}: has no wavelengths for the filter {band}; give the wavelengthrange reference "
+            "of the grism mode"
+        )
+    return found
+
+
+def spans(ranges, photom, mode, wcs_orders, wanted, path):
+    """
+    Return the orders to disperse, lowest first.
+
+    Parameters
+    ----------
+    ranges : dict of int to (float, float)
+    photom : Photom
+    mode : Mode
+    wcs_orders : list of int
+        Orders that have a trace.
+    wanted : tuple of int or None
+    path : path
+        Of the cutouts.
+
+    Returns
+    -------
+    list of OrderRange
+
+    Raises
+    ------
+    ParameterError
+        If an order is asked for that has no wavelengths or no trace.
+    """
+    known = sorted(set(ranges).intersection(wcs_orders))
+    for order in wanted or ():
+        if order not in known:
+            raise ParameterError(
+                f"{path}: orders: there is no order {order}; known: "
+                f"{', '.join(str(n) for n in known) or 'none'}"
+            )
+    chosen = known if wanted is None else sorted(set(wanted))
+    if not chosen:
+        raise InputError(
+            f"{path}: no order has both a trace and a range of wavelengths; give the "
+            "wavelengthrange reference of the grism mode"
+        )
+    return [
+        OrderRange(order, *ranges[order], photom.response(mode.filter, mode.pupil, order))
+        for order in chosen
+    ]
+
+
+def within_magnitude(catalogue, limit, span, first_least):
+    """
+    Return the labels that are dispersed into an order.
+
+    Parameters
+    ----------
+    catalogue : astropy.table.Table
+    limit : float
+        AB magnitude, for the first order.
+    span : OrderRange
+    first_least : float
+        Smallest response of the first order.
+
+    Returns
+    -------
+    (nsources,) int64
+    """
+    if span.order not in (0, 1):
+        limit = limit + 2.5 * np.log10(first_least / span.response.least())
+    magnitudes = np.asarray(catalogue[MAGNITUDE], float)
+    return np.asarray(catalogue["label"], np.int64)[magnitudes < limit]
+
+
+def read_grism(file):
+    """Return the transforms of a file of cutouts."""
+    return Grism(trees.first_cutout_wcs(file), file.path)

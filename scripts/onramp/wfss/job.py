@@ -1,0 +1,295 @@
+"""One grism exposure's way from its cutouts to the corrected ones."""
+
+import contextlib
+import logging
+import os
+import re
+import resource
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from onramp import cores as core_counts
+from onramp import provenance
+from onramp.errors import InputError, OutputError
+from onramp.library_digest import library_digest
+from onramp.wfss import inputs, outputs, polyfit, references, scene
+from onramp.wfss.cutouts import read_cutouts
+from onramp.wfss.hdus import FitsFile
+from onramp.wfss.orders import DispersedOrder, Rules
+from onramp.wfss.parameters import WfssParameters
+from onramp.wfss.polyfit import FitRules, Observed
+from onramp.wfss.sensitivity import Photom
+from onramp.wfss_contam import MODULE, RECORD, STEP
+
+log = logging.getLogger("onramp")
+
+SUFFIXES = "srctype", "extract_2d", "extract2d", "cal", "wavecorr", "flat_field", "bkg", STEP
+COMPLETE, SKIPPED = "COMPLETE", "SKIPPED"
+
+
+class CutoutResult(NamedTuple):
+    """A corrected cutout."""
+
+    source: int
+    order: int
+    x: int
+    """First column in the frame, from 0."""
+    y: int
+    sci: np.ndarray
+    """(ny, nx) float32, corrected [DN/s]."""
+    contamination: np.ndarray
+    """(ny, nx) float32 [DN/s]."""
+    own: np.ndarray | None
+    """(ny, nx) float32, the source's own predicted light [DN/s]; None if it is not known."""
+
+
+class WfssResult(NamedTuple):
+    """What `WfssContam.call` returns."""
+
+    cutouts: list
+    """Of `CutoutResult`."""
+    simulated: np.ndarray | None
+    """(2048, 2048) float64 [DN/s]; None if no source was to be dispersed."""
+    statistics: dict
+
+
+class GrismJob:
+    """
+    One grism exposure: run once.
+
+    Parameters
+    ----------
+    cutouts : path
+        Product of extract_2d and srctype.
+    parameters : WfssParameters
+    folder : path or None
+        Of the references.
+    overrides : dict of str to path
+        References by type.
+    files : dict of str to path or None
+        By field of `onramp.wfss.inputs.Files`, where the header's are not to be taken.
+    cores : int or None
+    origins : dict of str to str or None
+        By "step.parameter".
+    date : datetime, optional
+    """
+
+    def __init__(self, cutouts, parameters, folder, overrides, files, cores, origins, date=None):
+        self.path = Path(cutouts)
+        self.name = exposure_name(self.path)
+        self.all: WfssParameters = parameters
+        self.parameters = parameters.wfss_contam
+        self.folder, self.overrides, self.files = folder, overrides or {}, files or {}
+        self.cores = cores or core_counts.granted()
+        self.origins, self.date = origins, date
+        asked = self.parameters.maximum_cores
+        self.threads = core_counts.threads(asked, self.cores)
+        remark = core_counts.remark(STEP, asked, self.cores) if asked != "1" else None
+        if remark:
+            log.warning(remark)
+        self.seconds, self._since = {}, time.perf_counter()
+        self.begun, self._open_products = datetime.now(UTC), []
+
+    def run(self, output_dir=None, in_memory=False):
+        """Do the step; leave complete products or none."""
+        started = time.perf_counter()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._discard)
+            self._file = stack.enter_context(FitsFile(self.path))
+            self._prepare()
+            found, fitted = self._compose()
+            if output_dir is not None:
+                self._write(Path(output_dir), found)
+            results = self._results(found) if in_memory else []
+        statistics = self._statistics(found, fitted, time.perf_counter() - started)
+        log.info("%s: done in %.2f s", self.name, statistics["seconds"])
+        return WfssResult(results, found.frame if found else None, statistics)
+
+    def _lap(self, what):
+        now = time.perf_counter()
+        self.seconds[what] = now - self._since
+        self._since = now
+
+    def _prepare(self):
+        self.header = inputs.primary_header(self._file)
+        self.mode = inputs.mode_of(self.header, self.path)
+        self.beside = inputs.find_files(self.header, self.path, self.files)
+        self.chosen = references.choose(self.folder, self.overrides, self.mode)
+        self.provenance = provenance.find(self.path, self.all, self.origins, None, self.date)
+        self.cutouts = read_cutouts(self._file)
+        for kind, reference in self.chosen.items():
+            log.info("reference %-16s %s sha256 %s", kind, reference.name, reference.sha256)
+        values = ", ".join(f"{name}={value}" for name, value in self.parameters)
+        log.info("%s: %d cutouts; %s", self.name, len(self.cutouts), values)
+        self._lap("read")
+
+    def _orders(self):
+        """Return the dispersed orders."""
+        p = self.parameters
+        grism = inputs.read_grism(self._file)
+        photom = Photom(self.chosen["photom"].path)
+        ranges = inputs.read_ranges(self.chosen["wavelengthrange"].path, self.mode.band)
+        spans = inputs.spans(ranges, photom, self.mode, grism.orders, p.orders, self.path)
+        pixels, labels = inputs.read_field(self.beside, grism)
+        inputs.check_cutouts(self.path, self.cutouts, labels, self.beside)
+        catalogue = self._catalogue(labels)
+        self._lap("direct image")
+        rules = Rules(
+            p.wl_oversample, p.inverse, p.grid, p.max_pixels_per_chunk, p.polyfit_degree or 0
+        )
+        found, all_sources = [], None
+        for span in spans:
+            if p.magnitude_limit is None:
+                field = all_sources = all_sources or pixels.field()
+            else:
+                first = photom.response(self.mode.filter, self.mode.pupil, 1).least()
+                chosen = inputs.within_magnitude(catalogue, p.magnitude_limit, span, first)
+                field = pixels.field(chosen)
+            log.info("%s: order %d: %d sources", self.name, span.order, field.labels.size)
+            if field.labels.size:
+                found.append(DispersedOrder(grism, span, field, rules))
+        return found
+
+    def _catalogue(self, labels):
+        if self.beside.catalogue is None:
+            if self.parameters.magnitude_limit is None:
+                return None
+            raise InputError(f"{self.path}: SCATFILE is missing; say --catalogue=FILE")
+        table = inputs.read_catalogue(self.beside.catalogue, labels)
+        if self.parameters.magnitude_limit is not None and inputs.MAGNITUDE not in table.colnames:
+            raise InputError(
+                f"{self.beside.catalogue}: has no column {inputs.MAGNITUDE}; leave out "
+                "magnitude_limit"
+            )
+        return table
+
+    def _compose(self):
+        """Return the Scene and how many cutouts were fitted; no scene without sources."""
+        p = self.parameters
+        orders = self._orders()
+        if not orders:
+            log.warning("%s: no sources to disperse; the step is skipped", self.name)
+            return None, 0
+        found = scene.compose(orders, self.cutouts, self.threads, p.cutouts)
+        fitted = 0
+        if p.polyfit_degree is not None:
+            if self.header.get("S_BKDSUB") != COMPLETE:
+                log.warning(
+                    "%s: S_BKDSUB is not COMPLETE: fits need a subtracted background", self.name
+                )
+            rules = FitRules(
+                p.polyfit_degree, p.n_iterations, p.l2_alpha, p.rejection_threshold, p.cutouts
+            )
+            found, fitted = polyfit.fit(
+                found, orders, self.cutouts, self._observed, rules, self.threads
+            )
+        self._lap("disperse")
+        return found, fitted
+
+    def _observed(self, cutout):
+        hdus = cutout.sci, cutout.err, cutout.dq
+        return Observed(*(hdu and self._file.image(hdu) for hdu in hdus))
+
+    def _contamination(self, found, n):
+        if found is None:
+            return np.zeros(self.cutouts[n].window.shape)
+        return scene.contamination(found.frame, self.cutouts[n], found.own[n])
+
+    def _write(self, folder, found):
+        _make_folder(folder)
+        state = COMPLETE if found else SKIPPED
+
+        def header(suffix, model):
+            name = f"{self.name}_{suffix}.fits"
+            source = self.header, name, model, state, self.chosen, self.provenance
+            return folder / name, outputs.primary_header(*source)
+
+        def contamination(n):
+            return self._contamination(found, n)
+
+        place = header(STEP, outputs.CUTOUTS)
+        self._add(outputs.corrected(*place, self._file, self.cutouts, contamination))
+        if found and self.parameters.save_simulated_image:
+            self._add(outputs.frame_product(*header("simul", outputs.FRAME), found.frame))
+            place = header("simul_slits", outputs.CUTOUTS)
+            own = found.own.__getitem__
+            self._add(outputs.images(*place, outputs.CUTOUTS, self.cutouts, own))
+        if found and self.parameters.save_contam_images:
+            place = header("contam", outputs.CUTOUTS)
+            self._add(outputs.images(*place, outputs.CUTOUTS, self.cutouts, contamination))
+        for product in self._open_products:
+            product.complete()
+        self._add(self._record(folder, list(self._open_products)))
+        for product in self._open_products:
+            product.finish()
+        self.products = {p.path.name: p.path.stat().st_size for p in self._open_products}
+        self._open_products.clear()
+        self._lap("write")
+
+    def _add(self, product):
+        self._open_products.append(product)
+
+    def _record(self, folder, products):
+        name = f"{self.name}{RECORD}"
+        read = {
+            kind: references.Reference(path, provenance.digest_file(path)[1])
+            for kind, path in self.beside._asdict().items()
+            if path is not None
+        }
+        content = provenance.record(
+            name, self.provenance, {**self.chosen, **read}, self.folder, products,
+            save_ramp=False, threads={STEP: self.threads}, begun=self.begun,
+        )  # fmt: skip
+        content["software"]["library"] = library_digest(MODULE)
+        return provenance.RecordFile(folder / f"{name}{provenance.ENDING}", content)
+
+    def _results(self, found):
+        results = []
+        for n, cutout in enumerate(self.cutouts):
+            contamination = self._contamination(found, n)
+            sci = (self._file.image(cutout.sci) - contamination).astype(np.float32)
+            own = found.own[n] if found else None
+            place = cutout.source, cutout.order, cutout.window.x, cutout.window.y
+            results.append(CutoutResult(*place, sci, contamination.astype(np.float32), own))
+        return results
+
+    def _statistics(self, found, fitted, seconds):
+        return {
+            "exposure": self.name,
+            "cutouts": str(self.path),
+            "instrument": self.mode.instrument,
+            "mode": self.mode.exp_type,
+            "state": COMPLETE if found else SKIPPED,
+            "corrected": sum(own is not None for own in found.own) if found else 0,
+            "fitted": fitted,
+            "dispersed": len(found.lit) if found else 0,
+            "threads": self.threads,
+            "seconds": seconds,
+            "parts": self.seconds,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "products": getattr(self, "products", {}),
+        }
+
+    def _discard(self):
+        for product in self._open_products:
+            product.discard()
+
+
+def exposure_name(path):
+    """Return a file's name without the suffix of the step that has made it."""
+    return re.sub(rf"_({'|'.join(SUFFIXES)})$", "", Path(path).name.removesuffix(".fits"))
+
+
+def _make_folder(path):
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be made: {error.strerror}; choose another output_dir"
+        ) from error
+    if not os.access(path, os.W_OK):
+        raise OutputError(f"{path}: is not writable; choose another output_dir")

@@ -1,0 +1,139 @@
+"""The light of all sources in all orders: the simulated frame, and each cutout's own part of it."""
+
+import collections
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from onramp.wfss.cutouts import cut, cut_as_reference
+from onramp.wfss.disperse import Window
+from onramp.wfss.orders import FRAME
+
+WHOLE, REFERENCE = "whole", "jwst"
+AHEAD = 4  # sources a thread that may wait to be added
+PLACE = Window(0, FRAME[1], 0, FRAME[0])
+
+
+class Scene(NamedTuple):
+    """What is predicted for a grism exposure."""
+
+    frame: np.ndarray
+    """(2048, 2048) float64 [DN/s]."""
+    own: list
+    """Of each cutout: (ny, nx) float32, the source's own light in it; None if it is unknown."""
+    lit: frozenset
+    """Labels and orders whose light falls on the frame."""
+
+
+def in_order(function, tasks, threads):
+    """Yield a function's results in the order of its tasks, a few ahead of what is asked for."""
+    if threads == 1:
+        yield from map(function, tasks)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = collections.deque()
+        for task in tasks:
+            waiting.append(pool.submit(function, task))
+            if len(waiting) > AHEAD * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def compose(orders, cutouts, threads, how=WHOLE):
+    """
+    Disperse all sources in all orders.
+
+    The sum is taken source by source in a fixed order: it does not depend on the threads.
+
+    Parameters
+    ----------
+    orders : list of DispersedOrder
+    cutouts : list of Cutout
+    threads : int
+    how : str
+        "whole" or "jwst": see `own_light`.
+
+    Returns
+    -------
+    Scene
+    """
+    frame, own, lit = np.zeros(FRAME), [None] * len(cutouts), set()
+    wanted = collections.defaultdict(list)
+    for n, cutout in enumerate(cutouts):
+        wanted[cutout.source, cutout.order].append(n)
+    tasks = ((order, int(label)) for order in orders for label in order.labels)
+
+    def work(task):
+        order, label = task
+        found = order.disperse(label)
+        if found is None:
+            return (label, order.order), None, []
+        parts = [
+            (n, own_light(order, label, found, cutouts[n], how))
+            for n in wanted.get((label, order.order), ())
+        ]
+        return (label, order.order), (found.window, found.images[0]), parts
+
+    for key, light, parts in in_order(work, tasks, threads):
+        if light is not None:
+            window, image = light
+            frame[window.slices] += image
+            lit.add(key)
+        for n, part in parts:
+            own[n] = part if part is None else part[0].astype(np.float32)
+    if how == WHOLE:
+        own = [_known(part, cutout) for part, cutout in zip(own, cutouts)]
+    return Scene(frame, own, frozenset(lit))
+
+
+def _known(part, cutout):
+    return np.zeros(cutout.window.shape, np.float32) if part is None else part
+
+
+def own_light(order, label, found, cutout, how):
+    """
+    Return a source's own light in its cutout.
+
+    Parameters
+    ----------
+    order : DispersedOrder
+    label : int
+    found : SourceImages
+    cutout : Cutout
+    how : str
+        "whole": all of it; "jwst": as far as the reference takes it.
+
+    Returns
+    -------
+    (degree + 1, ny, nx) float64 or None
+    """
+    if how == WHOLE:
+        return cut(found.images, found.window, cutout.window)
+    touched = order.touched(label)
+    if touched is None:
+        return None
+    return cut_as_reference(found.images, found.window, touched, cutout.window)
+
+
+def contamination(scene, cutout, own):
+    """
+    Return what other sources leave in a cutout.
+
+    Parameters
+    ----------
+    scene : (2048, 2048) float64
+        Simulated frame [DN/s].
+    cutout : Cutout
+    own : (ny, nx) float32 or None
+        The source's own light; None: nothing is known, and nothing is to be subtracted.
+
+    Returns
+    -------
+    (ny, nx) float64
+        DN/s.
+    """
+    if own is None:
+        return np.zeros(cutout.window.shape)
+    return cut(scene, PLACE, cutout.window) - own

@@ -1,0 +1,95 @@
+"""wfss_contam beside the reference's, with the choices that follow it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from onramp.wfss.simulation import simulate_grism
+from onramp.wfss_contam import WfssContam
+from wfss_cases import COMPATIBLE, LARGE, SCENES, SMALL
+
+HERE = Path(__file__).parent
+CASES = [*SMALL, *SCENES, *(LARGE if os.environ.get("CONFORMANCE") == "full" else ())]
+LIMIT = 1e-6  # of the brightest pixel
+
+
+@pytest.fixture(scope="module")
+def exposures(request, tmp_path_factory):
+    """The simulated exposure of each selected case, by name."""
+    selected = {
+        item.callspec.params["case"] for item in request.session.items
+        if getattr(item, "callspec", None) and item.fspath == request.fspath
+    }  # fmt: skip
+    found = {}
+    for seed, case in enumerate(CASES, start=1):
+        if case.name in selected:
+            folder = tmp_path_factory.mktemp(case.name)
+            found[case.name] = simulate_grism(
+                case.mode, folder, seed, case.sources, places=case.places
+            )
+            if case.catalogue is not None:
+                (path,) = folder.glob("*_cat.ecsv")
+                table = Table.read(path, format="ascii.ecsv")[: case.catalogue]
+                table.write(path, format="ascii.ecsv", overwrite=True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def reference(exposures, jwst_python, tmp_path_factory):
+    """The reference's arrays by case."""
+    folder = tmp_path_factory.mktemp("reference")
+    jobs = [_job(case, exposures[case.name], folder) for case in CASES if case.name in exposures]
+    (folder / "cases.json").write_text(json.dumps(jobs))
+    subprocess.run([jwst_python, HERE / "run_wfss.py", folder / "cases.json"], check=True)
+    return {name: np.load(folder / f"{name}.npz") for name in exposures}
+
+
+def _job(case, exposure, folder):
+    paths = {
+        kind: str(getattr(exposure, kind)) for kind in ("cutouts", "photom", "wavelengthrange")
+    }
+    return {
+        **paths,
+        "output": str(folder / f"{case.name}.npz"),
+        "parameters": dict(case.parameters),
+    }
+
+
+@pytest.mark.parametrize("case", [pytest.param(case.name, id=case.name) for case in CASES])
+def test_agrees_with_the_reference(case, exposures, reference, record_property):
+    parameters = next(c.parameters for c in CASES if c.name == case)
+    files = exposures[case]
+    ours = WfssContam.call(
+        files.cutouts, files.cutouts.parent, parameters={**parameters, **COMPATIBLE}
+    )
+    theirs = reference[case]
+    labels = [(cutout.source, cutout.order) for cutout in ours.cutouts]
+    assert labels == [tuple(label) for label in theirs["labels"]]
+    assert ("simul" in theirs) == (ours.simulated is not None)
+    peak = 1.0
+    if ours.simulated is not None:
+        peak = theirs["simul"].max()
+        _compare(record_property, case, "simul", ours.simulated, theirs["simul"], peak)
+        own = [cutout for cutout in ours.cutouts if cutout.own is not None]
+        assert len(own) == len(theirs["simul_labels"])
+        for n, cutout in enumerate(own):
+            _compare(record_property, case, "simul_slits", cutout.own, theirs[f"simul_{n}"], peak)
+    for n, cutout in enumerate(ours.cutouts):
+        if ours.simulated is not None:
+            expected = theirs[f"contam_{n}"]
+            _compare(record_property, case, "contam", cutout.contamination, expected, peak)
+        _compare(record_property, case, "wfss_contam", cutout.sci, theirs[f"output_{n}"], peak)
+
+
+def _compare(record_property, case, product, ours, theirs, peak):
+    assert ours.shape == theirs.shape
+    unequal = int(np.count_nonzero(np.isnan(ours) != np.isnan(theirs)))
+    worst = float(np.nanmax(np.abs(ours - theirs), initial=0)) / peak
+    problem = "" if worst <= LIMIT and not unequal else f"{worst:.1e} of the peak"
+    row = case, product, "SCI", worst, float(worst <= LIMIT), unequal, problem
+    record_property("agreement", row)
+    assert not problem
