@@ -11,6 +11,7 @@ from onramp.reference_types import IRS2_WEIGHTS, Reference
 from onramp.steps.irs2_fourier import FREQUENCIES, LONG, SHORT
 
 EXPOSURE = SimpleNamespace(
+    stripes=None,
     name="jw1_nrs1", instrument="NIRSPEC", detector="NRS1", readpatt="NRSIRS2",
     shape=(1, 2, 2048, 2048),
 )  # fmt: skip
