@@ -41,7 +41,8 @@ class Irs2Correction:
     Parameters
     ----------
     frames : InterleavedFrames
-    weights : onramp.steps.irs2_correction.Weights
+    weights : (89, 8, 8193) complex64
+        From `onramp.irs2_reference.read_weights`.
     listed : list of (int, int, int)
         Bad pixels of the refpix reference: amplifier, parity, mask.
     parameters : onramp.parameters.Refpix
@@ -182,32 +183,34 @@ class Irs2Correction:
             own = np.zeros((interleaving.ROW_READS, SCIENCE), np.float32)
             own[ticks[read]] = reads[PLACE[columns[read]]]
             correction.remove_line(own, ticks[read], line)
+            wanted = self._kept_ticks(output)
             if output == 0:
                 correction.guess_missing(own)
                 correction.fill_gaps(own, self._smoothing)
                 spectrum = irs2_fourier.forward(own, correction.ALL_TICKS)
-                noise = own
+                noise = own[wanted]
             else:
-                wanted = ticks[self._chosen[columns]]
                 noise = correction.noise_of(own, output - 1, self._weights, spectrum, wanted)
             self._keep(i, g, output, noise)
 
+    def _kept_ticks(self, output):
+        """Return when what is kept of an output is read, in the order of the file's rows."""
+        ticks = interleaving.read_ticks()[self._chosen[_in_reading_order(output)]]
+        turned = interleaving.is_read_backwards(output) != (self._frames.detector == "NRS2")
+        return ticks[::-1] if turned else ticks
+
     def _keep(self, i, g, output, noise):
         """
-        Write what an output's pixels read of the noise, in the file's orientation.
+        Write what an output's pixels read of the noise, (n, 2048) by the file's and detector's rows.
 
         Of the reference output its reads are written, gaps filled, if it is to be preserved.
         """
-        columns = _in_reading_order(output)
-        chosen = self._chosen[columns]
-        if not chosen.any():
+        if not len(noise):
             return
-        order = np.argsort(columns[chosen])
-        block = noise[interleaving.read_ticks()[chosen][order]]
-        first = int(self._chosen[: columns.min()].sum())
+        first = int(self._chosen[: output * OUTPUT_COLUMNS].sum())
         if self._frames.detector == "NRS2":
-            first = self._height - len(block) - first
-        self._kept.write(i, g, first, self._frames.turned(block))
+            first = self._height - len(noise) - first
+        self._kept.write(i, g, first, noise)
 
     def subtract(self, first, data, pixeldq):
         """
