@@ -68,7 +68,7 @@ def test_places_are_a_permutation():
 def test_transform_is_the_plain_one(rng):
     present = np.sort(rng.choice(ROW_READS, 300, replace=False))
     reads = some_reads(rng, present)
-    spectrum = fourier.forward(reads[present], present)
+    spectrum = fourier.forward(fourier.arranged(reads[present], present))
     expected = np.fft.fft(sequence(reads)) / fourier.LONG
     frequency = np.arange(FRAME_READS)
     frequency = frequency[frequency % fourier.LONG < fourier.FREQUENCIES]
@@ -85,8 +85,9 @@ def test_weights_act_as_on_a_complex_transform_of_which_the_real_part_is_kept(rn
         fourier.add_weights(parts[2 * start : 2 * stop], start, table)
     weights = fourier.sort_weights(table)
     wanted = rng.permutation(ticks)[:400]
-    other = fourier.forward(second, ticks)
-    found = fourier.weighed(first, ticks, weights, (5, 2), other, wanted)
+    other = fourier.forward(fourier.arranged(second, ticks))
+    rows = fourier.weigh(fourier.arranged(first, ticks), weights, (5, 2), other)
+    found = fourier.reads_of(rows, wanted)
     full = parts[::2] + 1j * parts[1::2]
     spectra = [np.fft.fft(sequence(reads)) for reads in (first, second)]
     expected = np.fft.ifft(spectra[0] * full[:, 5] + spectra[1] * full[:, 2]).real
@@ -113,7 +114,8 @@ def test_gaps_are_filled_and_science_ticks_kept(rng):
     fixed = np.zeros(reads.shape, bool)
     fixed[correction.SCIENCE_TICKS] = True
     given = reads.copy()
-    correction.fill_gaps(reads, correction.smoothing_weights())
+    rows = correction.fill_gaps(reads, correction.smoothing_weights())
+    reads = fourier.reads_of(rows, correction.ALL_TICKS)
     expected = naive_gaps(sequence(given), fixed.T.ravel(), naive_filter())
     assert np.array_equal(reads[correction.SCIENCE_TICKS], given[correction.SCIENCE_TICKS])
     assert np.abs(sequence(reads) - expected).max() < 1e-4
@@ -129,7 +131,7 @@ def test_noise_of_a_sector(rng):
     table = np.zeros((fourier.SHORT, fourier.FREQUENCIES, 16), np.float32)
     fourier.add_weights(parts, 0, table)
     weights = fourier.sort_weights(table)
-    spectrum = fourier.forward(output, correction.ALL_TICKS)
+    spectrum = fourier.forward(fourier.arranged(output, correction.ALL_TICKS))
     wanted = correction.SCIENCE_TICKS
     noise = correction.noise_of(reads, 0, weights, spectrum, wanted)
     spread = np.zeros_like(reads)

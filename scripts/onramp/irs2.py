@@ -186,9 +186,9 @@ class Irs2Correction:
             wanted = self._kept_ticks(output)
             if output == 0:
                 correction.guess_missing(own)
-                correction.fill_gaps(own, self._smoothing)
-                spectrum = irs2_fourier.forward(own, correction.ALL_TICKS)
-                noise = own[wanted]
+                filled = correction.fill_gaps(own, self._smoothing)
+                spectrum = irs2_fourier.forward(filled)
+                noise = irs2_fourier.reads_of(filled, wanted)
             else:
                 noise = correction.noise_of(own, output - 1, self._weights, spectrum, wanted)
             self._keep(i, g, output, noise)

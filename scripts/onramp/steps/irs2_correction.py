@@ -113,15 +113,12 @@ def _guess(reads, given, known, weights):
             if known[other] == 0:
                 continue
             own, factor = given[other], weights[n]
-            first, last = max(rows[0], -shift), rows[1] - max(0, shift)
-            for y in range(first, last):
-                total[y] += factor * own[y + shift]
-            if known[other] == nrows:
-                for y in range(first, last):
-                    weight[y] += factor
-            else:
-                for y in range(first, last):
-                    weight[y] += factor * np.float64(own[y + shift] != 0)
+            first, last = max(rows[0], -shift), max(rows[0], rows[1] - max(0, shift))
+            shifted = own[first + shift : last + shift]
+            sums, shares = total[first:last], weight[first:last]
+            for y in range(shifted.size):
+                sums[y] += factor * shifted[y]
+                shares[y] += factor * np.float64(shifted[y] != 0)
             if rows[1] == 0 or shift != 0:
                 for y in missing:
                     if rows[1] == 0 or not 0 <= y + shift < nrows:
@@ -141,7 +138,7 @@ def smoothing_weights():
     Returns
     -------
     (89, 8193) float32
-        As `irs2_fourier.smoothed` takes them.
+        As `irs2_fourier.smooth` takes them.
     """
     taper = TAPER_READS // (PERIOD + 2)
     flat = (ROW_READS // (PERIOD + 2)) * SCIENCE // 2 - taper // 2
@@ -160,7 +157,7 @@ def smoothing_weights():
 
 def fill_gaps(reads, smoothing):
     """
-    Fill the reads of the reference output at all ticks but those of science pixels, in place.
+    Fill the reads of the reference output at all ticks but those of science pixels.
 
     Parameters
     ----------
@@ -168,11 +165,16 @@ def fill_gaps(reads, smoothing):
         After `guess_missing`.
     smoothing : (89, 8193) float32
         From `smoothing_weights`.
+
+    Returns
+    -------
+    (89, 16384) float32
+        As `irs2_fourier.arranged` leaves them.
     """
-    filled = np.empty((GAPS.size, SCIENCE), np.float32)
+    rows = irs2_fourier.arranged(reads, ALL_TICKS)
     for _ in range(ITERATIONS):
-        irs2_fourier.smoothed(reads, ALL_TICKS, smoothing, GAPS, filled)
-        reads[GAPS] = filled
+        irs2_fourier.smooth(rows, smoothing, GAPS)
+    return rows
 
 
 def _spread():
@@ -211,5 +213,6 @@ def noise_of(reads, amplifier, weights, output_spectrum, wanted):
         [DN]
     """
     filters = AMPLIFIERS + amplifier, amplifier
-    spread = reads[SPREAD_SOURCES]
-    return irs2_fourier.weighed(spread, SPREAD_TICKS, weights, filters, output_spectrum, wanted)
+    spread = irs2_fourier.arranged(reads[SPREAD_SOURCES], SPREAD_TICKS)
+    noise = irs2_fourier.weigh(spread, weights, filters, output_spectrum)
+    return irs2_fourier.reads_of(noise, wanted)

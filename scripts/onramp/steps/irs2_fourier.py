@@ -52,9 +52,9 @@ def places() -> Places:
     return Places(row[order], start[order], turn[order])
 
 
-def forward(series, ticks):
+def arranged(series, ticks):
     """
-    Transform a frame.
+    Arrange a frame for the transform.
 
     Parameters
     ----------
@@ -65,66 +65,82 @@ def forward(series, ticks):
 
     Returns
     -------
+    (89, 16384) float32
+    """
+    rows = np.zeros((SHORT, LONG), np.float32)
+    _arrange(series, *_by_row(ticks), places(), rows)
+    return rows
+
+
+def reads_of(rows, ticks):
+    """Return the reads of some ticks of an arranged frame, (n, 2048) float32."""
+    series = np.empty((len(ticks), SCIENCE), np.float32)
+    _collect(rows, *_by_row(ticks), places(), series)
+    return series
+
+
+def forward(rows):
+    """
+    Transform a frame.
+
+    Parameters
+    ----------
+    rows : (89, 16384) float32
+        From `arranged`.
+
+    Returns
+    -------
     (89, 8193) complex64
         Frequency k in row k mod 89 and column k mod 16384, divided by 16384.
     """
-    spectrum = _transform_rows(series, ticks)
+    spectrum = _transform_rows(rows)
     _transform_columns(spectrum.view(np.float32), orders(), matrices())
     return spectrum
 
 
-def smoothed(series, ticks, smoothing, wanted, found):
+def smooth(rows, smoothing, ticks):
     """
-    Transform a frame, weight each frequency by a real number, and transform back.
+    Weight each frequency of a frame by a real number; replace the reads of some ticks.
 
     Parameters
     ----------
-    series, ticks
-        As of `forward`.
+    rows : (89, 16384) float32
+        From `arranged`; changed.
     smoothing : (89, 8193) float32
         Times 16384/89.
-    wanted : (nwanted,) int64
-        Ticks whose reads are wanted.
-    found : (nwanted, 2048) float32
-        Filled.
+    ticks : (n,) int64
     """
-    spectrum = _transform_rows(series, ticks)
+    spectrum = _transform_rows(rows)
     _smooth_columns(spectrum.view(np.float32), smoothing, orders(), matrices())
-    _collect(np.fft.irfft(spectrum), *_by_row(wanted), places(), found)
+    _replace(np.fft.irfft(spectrum), places().row[ticks], places().start[ticks], rows)
 
 
-def weighed(series, ticks, weights, filters, output, wanted):
+def weigh(rows, weights, filters, output):
     """
-    Transform a frame, add another spectrum to its own, each weighted, and transform back.
+    Add another spectrum to that of a frame, each weighted.
 
     Parameters
     ----------
-    series, ticks
-        As of `forward`.
+    rows : (89, 16384) float32
+        From `arranged`.
     weights : (89, 8, 8193) complex64
         From `add_weights` and `sort_weights`.
     filters : (int, int)
         Which of the eight are for the frame and for the other spectrum.
     output : (89, 8193) complex64
         The other spectrum.
-    wanted : (nwanted,) int64
-        Ticks whose reads are wanted.
 
     Returns
     -------
-    (nwanted, 2048) float32
+    (89, 16384) float32
     """
-    spectrum = _transform_rows(series, ticks)
+    spectrum = _transform_rows(rows)
     values, others = spectrum.view(np.float32), output.view(np.float32)
     _weigh_columns(values, weights.view(np.float32), filters, others, orders(), matrices())
-    found = np.empty((len(wanted), SCIENCE), np.float32)
-    _collect(np.fft.irfft(spectrum), *_by_row(wanted), places(), found)
-    return found
+    return np.fft.irfft(spectrum)
 
 
-def _transform_rows(series, ticks):
-    rows = np.zeros((SHORT, LONG), np.float32)
-    _arrange(series, *_by_row(ticks), places(), rows)
+def _transform_rows(rows):
     return np.fft.rfft(rows, norm="forward")  # stays in single precision, unlike without
 
 
@@ -156,6 +172,14 @@ def _collect(rows, ticks, order, places, found):
             reads[turn + y] = row[start + STRIDE * y]
         for y in range(turn):
             reads[y] = row[start + STRIDE * (SCIENCE - turn + y)]
+
+
+@kernel
+def _replace(given, row, start, rows):
+    for n in range(row.size):
+        own, other = rows[row[n]], given[row[n]]
+        for x in range(start[n], LONG, STRIDE):
+            own[x] = other[x]
 
 
 @inlined_kernel
