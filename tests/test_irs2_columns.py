@@ -12,7 +12,7 @@ def naive_transform(values, sign):
     return np.exp(-2j * np.pi * sign * np.outer(number, number) / ROWS) @ values
 
 
-@pytest.mark.parametrize("width", [1, columns.BLOCK // 2, columns.BLOCK // 2 + 3])
+@pytest.mark.parametrize("width", [1, columns.WIDTH // 2, columns.WIDTH // 2 + 3])
 def test_transform_is_the_definition(width):
     rng = np.random.default_rng(2)
     values = rng.normal(size=(ROWS, 2 * width)).astype(np.float32).view(np.complex64)

@@ -19,7 +19,9 @@ ROOT = 3
 HALF = (SHORT - 1) // 2
 PART = HALF // 4
 PARTS = 2 * HALF // PART
-BLOCK = 512  # float32 values of a row that are transformed at once; wider rows load faster
+BLOCK = 64  # float32 values of a row that are transformed at once
+WIDTH = 8 * BLOCK  # values of a row that are copied at once, which takes longer in smaller pieces
+PADDING = 16  # for rows that do not share a set of the cache
 SQRT2 = np.float32(np.sqrt(2))
 HALF_SQRT2 = np.float32(np.sqrt(0.5))
 
@@ -94,23 +96,26 @@ def orders():
 
 
 @inlined_kernel
-def take_apart(values, order, parts):
+def take_apart(values, first, order, parts):
     """
     Sum what is opposite and split it into parts.
 
     Parameters
     ----------
-    values : (89, BLOCK) float32
+    values : (89, n) float32
+    first : int
+        First of the BLOCK columns to take.
     order : (2, 44) int64
         Of what goes in, from `orders`.
     parts : (88, BLOCK) float32
         Eight parts of 11 rows each; filled.
     """
     for n in range(HALF):
-        plus, minus = order[0, n], order[1, n]
+        plus = values[order[0, n], first : first + BLOCK]
+        minus = values[order[1, n], first : first + BLOCK]
         for x in range(BLOCK):
-            parts[n, x] = values[plus, x] + values[minus, x]
-            parts[HALF + n, x] = values[plus, x] - values[minus, x]
+            parts[n, x] = plus[x] + minus[x]
+            parts[HALF + n, x] = plus[x] - minus[x]
     for n in range(PART):
         for x in range(BLOCK):
             a, b = parts[n, x], parts[n + PART, x]
@@ -164,7 +169,7 @@ def multiply(parts, factors, products):
 
 
 @inlined_kernel
-def put_together(products, sign, order, values):
+def put_together(products, sign, order, values, first):
     """
     Turn products into the transform, in place of what was transformed.
 
@@ -176,14 +181,17 @@ def put_together(products, sign, order, values):
         1 forward, -1 back.
     order : (2, 44) int64
         Of what comes out.
-    values : (89, BLOCK) float32
-        Real and imaginary parts in turn; its first row is needed as it was.
+    values : (89, n) float32
+        Real and imaginary parts in turn; the first row is needed as it was, and stays.
+    first : int
+        First of the BLOCK columns.
     """
+    zeroes = values[0, first : first + BLOCK]
     for n in range(PART):
         for x in range(BLOCK):
             a, b = products[n, x], products[n + PART, x]
             c, d = products[n + 2 * PART, x], products[n + 3 * PART, x]
-            zero = values[0, x]
+            zero = zeroes[x]
             products[n, x] = zero + ((a + b) + c)
             products[n + PART, x] = zero + ((a - b) + d)
             products[n + 2 * PART, x] = zero + ((a + b) - c)
@@ -198,14 +206,15 @@ def put_together(products, sign, order, values):
             products[n + 2 * PART, x] = sign * second
             products[n + 3 * PART, x] = sign * third
     for n in range(HALF):
-        plus, minus = order[0, n], order[1, n]
+        plus = values[order[0, n], first : first + BLOCK]
+        minus = values[order[1, n], first : first + BLOCK]
         for x in range(0, BLOCK, 2):
             real, imaginary = products[n, x], products[n, x + 1]
             turned, other = products[HALF + n, x], products[HALF + n, x + 1]
-            values[plus, x] = real + other
-            values[plus, x + 1] = imaginary - turned
-            values[minus, x] = real - other
-            values[minus, x + 1] = imaginary + turned
+            plus[x] = real + other
+            plus[x + 1] = imaginary - turned
+            minus[x] = real - other
+            minus[x + 1] = imaginary + turned
 
 
 @inlined_kernel
@@ -215,8 +224,8 @@ def transform(values, sign, order, factors, parts, products):
 
     Parameters
     ----------
-    values : (89, BLOCK) float32
-        Real and imaginary parts in turn.
+    values : (89, n) float32
+        Real and imaginary parts in turn; n is at least WIDTH.
     sign : float32
         1 forward, -1 back, without a factor.
     order : (2, 2, 44) int64
@@ -226,9 +235,11 @@ def transform(values, sign, order, factors, parts, products):
     parts, products : (88, BLOCK) float32
         To work in.
     """
-    take_apart(values, order[0], parts)
-    multiply(parts, factors, products)
-    put_together(products, sign, order[1], values)
-    for n in range(PART):
-        for x in range(BLOCK):
-            values[0, x] += parts[n, x]
+    for first in range(0, WIDTH, BLOCK):
+        take_apart(values, first, order[0], parts)
+        multiply(parts, factors, products)
+        put_together(products, sign, order[1], values, first)
+        total = values[0, first : first + BLOCK]
+        for n in range(PART):
+            for x in range(BLOCK):
+                total[x] += parts[n, x]

@@ -17,7 +17,9 @@ from onramp.kernels import kernel
 from onramp.steps.irs2_columns import (
     BLOCK,
     HALF,
+    PADDING,
     SHORT,
+    WIDTH,
     inlined_kernel,
     matrices,
     orders,
@@ -135,8 +137,8 @@ def weigh(rows, weights, filters, output):
     (89, 16384) float32
     """
     spectrum = _transform_rows(rows)
-    values, others = spectrum.view(np.float32), output.view(np.float32)
-    _weigh_columns(values, weights.view(np.float32), filters, others, orders(), matrices())
+    values = spectrum.view(np.float32)
+    _weigh_columns(values, weights, filters, output, orders(), matrices())
     return np.fft.irfft(spectrum)
 
 
@@ -185,13 +187,13 @@ def _replace(given, row, start, rows):
 @inlined_kernel
 def _work():
     shape = 2 * HALF, BLOCK
-    values = np.zeros((SHORT, BLOCK), np.float32)
+    values = np.zeros((SHORT, WIDTH + PADDING), np.float32)
     return values, np.empty(shape, np.float32), np.empty(shape, np.float32)
 
 
 @inlined_kernel
 def _load(values, first, block):
-    width = min(BLOCK, values.shape[1] - first)
+    width = min(WIDTH, values.shape[1] - first)
     for row in range(SHORT):
         own, target = values[row], block[row]
         for x in range(width):
@@ -200,7 +202,7 @@ def _load(values, first, block):
 
 @inlined_kernel
 def _store(block, values, first):
-    width = min(BLOCK, values.shape[1] - first)
+    width = min(WIDTH, values.shape[1] - first)
     for row in range(SHORT):
         own, target = block[row], values[row]
         for x in range(width):
@@ -210,7 +212,7 @@ def _store(block, values, first):
 @kernel
 def _transform_columns(values, order, factors):
     block, parts, products = _work()
-    for first in range(0, values.shape[1], BLOCK):
+    for first in range(0, values.shape[1], WIDTH):
         _load(values, first, block)
         transform(block, FORWARD, order, factors, parts, products)
         _store(block, values, first)
@@ -219,15 +221,14 @@ def _transform_columns(values, order, factors):
 @kernel
 def _smooth_columns(values, smoothing, order, factors):
     block, parts, products = _work()
-    for first in range(0, values.shape[1], BLOCK):
+    for first in range(0, values.shape[1], WIDTH):
         _load(values, first, block)
         transform(block, FORWARD, order, factors, parts, products)
-        width = min(BLOCK, values.shape[1] - first)
         for row in range(SHORT):
-            own, weight = block[row], smoothing[row, first // 2 :]
-            for n in range(width // 2):
-                own[2 * n] *= weight[n]
-                own[2 * n + 1] *= weight[n]
+            weight = smoothing[row, first // 2 : (first + WIDTH) // 2]
+            own = block[row].view(np.complex64)[: weight.size]
+            for n in range(weight.size):
+                own[n] *= weight[n]
         transform(block, BACK, order, factors, parts, products)
         _store(block, values, first)
 
@@ -235,18 +236,16 @@ def _smooth_columns(values, smoothing, order, factors):
 @kernel
 def _weigh_columns(values, weights, filters, others, order, factors):
     block, parts, products = _work()
-    for first in range(0, values.shape[1], BLOCK):
+    for first in range(0, values.shape[1], WIDTH):
         _load(values, first, block)
         transform(block, FORWARD, order, factors, parts, products)
-        width = min(BLOCK, values.shape[1] - first)
+        columns = slice(first // 2, (first + WIDTH) // 2)
         for row in range(SHORT):
-            own, other = block[row], others[row, first:]
-            a, b = weights[row, filters[0], first:], weights[row, filters[1], first:]
-            for x in range(0, width, 2):
-                y = x + 1
-                real = (own[x] * a[x] - own[y] * a[y]) + (other[x] * b[x] - other[y] * b[y])
-                imaginary = (own[x] * a[y] + own[y] * a[x]) + (other[x] * b[y] + other[y] * b[x])
-                own[x], own[y] = real, imaginary
+            other = others[row, columns]
+            a, b = weights[row, filters[0], columns], weights[row, filters[1], columns]
+            own = block[row].view(np.complex64)
+            for n in range(other.size):
+                own[n] = own[n] * a[n] + other[n] * b[n]
         transform(block, BACK, order, factors, parts, products)
         _store(block, values, first)
 
