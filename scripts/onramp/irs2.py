@@ -125,24 +125,23 @@ class Irs2Correction:
         return sources
 
     def _survey_integration(self, i, means):
-        totals = None
-        for g in range(self._frames.ngroups):
-            samples = self._samples(i, g, means)
-            if totals is None:
-                totals = [part.astype(np.float64) for part in samples]
-            else:
-                for total, part in zip(totals, samples):
-                    total += part
+        ngroups = self._frames.ngroups
+        totals = [np.zeros(shape) for shape in (self._bias.shape, self._edge_bias.shape)]
+        ends = np.empty((ngroups, *self._edge_bias.shape), np.float32)
+        for g in range(ngroups):
+            reads, ends[g] = self._samples(i, g, means)
+            totals[0] += reads
+            totals[1] += ends[g]
         for total in totals:
-            total /= float(self._frames.ngroups)
+            total /= float(ngroups)
 
         def measure(g):
-            reads, edges = self._samples(i, g, None)
+            reads = self._reads(i, g, self._frames.plane(i, g))
             reads -= totals[0]
-            edges -= totals[1]
-            self._measure(i, g, reads, edges)
+            ends[g] -= totals[1]
+            self._measure(i, g, reads, ends[g])
 
-        for _ in bands.in_threads(measure, range(self._frames.ngroups), self._threads):
+        for _ in bands.in_threads(measure, range(ngroups), self._threads):
             pass
 
     def _samples(self, i, g, means):
@@ -157,17 +156,21 @@ class Irs2Correction:
             Of all columns at the first and last detector rows.
         """
         plane = self._frames.plane(i, g)
-        reads = self._frames.less_bias(plane[READ_COLUMNS], self._bias)
         edges = self._frames.less_bias(plane[:, correction.EDGE_ROWS], self._edge_bias)
         if means is not None:
             self._offsets[i, g] = means.measure(edges)
-        if self._parameters.irs2_mean_subtraction:
             edges -= self._offsets[i, g, :, None]
-            reads -= self._offsets[i, g, READ_COLUMNS, None]
         _replace(edges, self._sources.replaced, self._sources, np.arange(COLUMNS))
+        return self._reads(i, g, plane), edges
+
+    def _reads(self, i, g, plane):
+        """Return the samples of the READ_COLUMNS of a frame as `_samples` does."""
+        reads = self._frames.less_bias(plane[READ_COLUMNS], self._bias)
+        if self._parameters.irs2_mean_subtraction:
+            reads -= self._offsets[i, g, READ_COLUMNS, None]
         replaced = self._sources.replaced
         _replace(reads, replaced[PLACE[replaced] >= 0], self._sources, PLACE)
-        return reads, edges
+        return reads
 
     def _measure(self, i, g, reads, edges):
         """Measure a frame's lines and noise."""
@@ -201,7 +204,7 @@ class Irs2Correction:
 
     def _keep(self, i, g, output, noise):
         """
-        Write what an output's pixels read of the noise, (n, 2048) by the file's and detector's rows.
+        Write what an output's pixels read of the noise, (n, 2048) by rows of file and detector.
 
         Of the reference output its reads are written, gaps filled, if it is to be preserved.
         """
