@@ -98,6 +98,7 @@ def test_weights_act_as_on_a_complex_transform_of_which_the_real_part_is_kept(rn
 def test_guesses(rng):
     reads = some_reads(rng, np.sort([*correction.SCIENCE_TICKS, *correction.REFERENCE_TICKS]))
     reads[100, rng.choice(SCIENCE, 40, replace=False)] = 0
+    reads[[0, 1, 700, 711], [0, 2047, 2047, 3]] = 0
     reads[:, 900:903] = 0
     expected = naive_guess(sequence(reads))
     correction.guess_missing(reads)

@@ -105,7 +105,7 @@ def _guess(reads, given, known, weights):
         if known[tick] == nrows:
             continue
         missing = np.flatnonzero(given[tick] == 0)
-        rows = (0, nrows) if missing.size > nrows // FEW_OF else (0, 0)
+        rows = nrows if missing.size > nrows // FEW_OF else 0
         total[:] = 0.0
         weight[:] = 0.0
         for n in range(weights.size):
@@ -113,15 +113,16 @@ def _guess(reads, given, known, weights):
             if known[other] == 0:
                 continue
             own, factor = given[other], weights[n]
-            first, last = max(rows[0], -shift), max(rows[0], rows[1] - max(0, shift))
-            shifted = own[first + shift : last + shift]
-            sums, shares = total[first:last], weight[first:last]
-            for y in range(shifted.size):
-                sums[y] += factor * shifted[y]
-                shares[y] += factor * np.float64(shifted[y] != 0)
-            if rows[1] == 0 or shift != 0:
+            first, last = max(0, -shift), rows - max(0, shift)
+            if first < last:
+                shifted = own[first + shift : last + shift]
+                sums, shares = total[first:last], weight[first:last]
+                for y in range(last - first):
+                    sums[y] += factor * shifted[y]
+                    shares[y] += factor * np.float64(shifted[y] != 0)
+            if rows == 0 or shift != 0:
                 for y in missing:
-                    if rows[1] == 0 or not 0 <= y + shift < nrows:
+                    if rows == 0 or not 0 <= y + shift < nrows:
                         value = own[(y + shift) % nrows]
                         total[y] += factor * value
                         weight[y] += factor * np.float64(value != 0)
@@ -144,9 +145,8 @@ def smoothing_weights():
     flat = (ROW_READS // (PERIOD + 2)) * SCIENCE // 2 - taper // 2
     fall = (np.cos(np.arange(taper) * np.pi / taper) + 1) / 2
     slope = np.concatenate([np.ones(flat), fall])
-    low = np.arange(slope.size)
-    high = FRAME_READS // 2 - np.concatenate([[0], low[1:], [slope.size]])
-    frequency = np.concatenate([low, high])
+    high = FRAME_READS // 2 - np.arange(slope.size + 1)
+    frequency = np.concatenate([np.arange(slope.size), high])
     passing = np.concatenate([slope, [1.0], slope])
     weights = np.zeros((irs2_fourier.SHORT, irs2_fourier.LONG), np.float32)
     for sign in (1, -1):
