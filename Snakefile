@@ -18,6 +18,7 @@ wildcard_constraints:
 
 
 include: "workflow/rules/exposures.smk"
+include: "workflow/rules/wfss_contam.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/watching.smk"
 
@@ -26,4 +27,5 @@ rule all:
     default_target: True
     input:
         all_products,
+        slitless_products,
         reported,

@@ -81,7 +81,7 @@ def reason(error: BaseException) -> str:
 
 def write_crash_file(path, snakemake, error):
     """Write what failed, on what, with what and where."""
-    uncal = str(snakemake.input.uncal)
+    uncal = str(snakemake.input.get("uncal") or snakemake.input.cutouts)
     facts = {
         "exposure": snakemake.wildcards.exposure,
         "reason": reason(error),

@@ -11,6 +11,7 @@ from onramp import cores
 from onramp.errors import ParameterError
 from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
 from onramp.reference_types import REFERENCE_TYPES
+from onramp.wfss.parameters import WfssContam
 
 THREADED_STEPS = tuple(
     step for step in STEPS if hasattr(getattr(Detector1Parameters(), step), "maximum_cores")
@@ -51,6 +52,17 @@ class References(_Model):
     )
 
 
+class Slitless(_Model):
+    """Contamination of slitless spectra, of exposures that are cut out already."""
+
+    exposures: str | None = Field(
+        None,
+        min_length=1,
+        description="A folder, a glob or a file of cutouts (`*_srctype.fits`); null: off.",
+    )
+    parameters: WfssContam = WfssContam()
+
+
 class Configuration(_Model):
     """Every option of the workflow."""
 
@@ -81,6 +93,7 @@ class Configuration(_Model):
     )
     references: References = References()
     steps: Detector1Parameters = Detector1Parameters()
+    wfss_contam: Slitless = Slitless()
 
 
 def load(mapping: Any, origin: str) -> Configuration:
@@ -102,6 +115,12 @@ def load(mapping: Any, origin: str) -> Configuration:
     """
     configuration = _check(mapping, origin)
     refuse_mixing(configuration.parallelism, configuration.steps, origin)
+    asked = configuration.wfss_contam.parameters.maximum_cores
+    if configuration.parallelism == "exposures" and asked not in ("none", "1"):
+        raise ParameterError(
+            f"{origin}: wfss_contam.parameters.maximum_cores={asked} does not go with parallelism: "
+            "exposures; set it to none, or set parallelism: steps"
+        )
     return configuration
 
 

@@ -134,9 +134,9 @@ def record(
         Used by each step that can use several.
     begun : datetime
     pipeline : str
-        detector1 or dark.
+        detector1, dark or wfss_contam.
     """
-    known = software()
+    known = software(pipeline)
     content = {
         "format": FORMAT,
         "version": VERSION,

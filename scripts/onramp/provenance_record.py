@@ -96,7 +96,7 @@ class Record(_Model):
     format: Literal[FORMAT]
     version: Literal[VERSION]
     exposure: Exposure
-    pipeline: Literal["detector1", "dark"] = "detector1"
+    pipeline: Literal["detector1", "dark", "wfss_contam"] = "detector1"
     date: AwareDatetime = Field(description="DATE of the products.", strict=False)
     begun: AwareDatetime = Field(strict=False)
     ended: AwareDatetime = Field(strict=False)
@@ -114,7 +114,7 @@ class Record(_Model):
     @property
     def slitless(self) -> bool:
         """Whether the products are those of wfss_contam."""
-        return wfss_contam.STEP in self.parameters
+        return self.pipeline == wfss_contam.STEP
 
     @property
     def stem(self) -> str:

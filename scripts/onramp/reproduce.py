@@ -12,7 +12,6 @@ from astropy.io import fits
 from onramp import wfss_contam
 from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
-from onramp.library_digest import library_digest
 from onramp.parameters import Detector1Parameters
 from onramp.provenance import ENDING, SOFTWARE_KEYWORDS
 from onramp.provenance_record import Record, load, open_regular
@@ -156,9 +155,7 @@ def _run(record, raw, overrides, output, cores):
 
 def _surroundings(record):
     """Return what makes products now and is not what made them then, a line each."""
-    now, then = software(), record.software
-    if record.slitless:
-        now = now._replace(library=library_digest(wfss_contam.MODULE))
+    now, then = software(record.pipeline), record.software
     pairs = [("onramp", now.version, then.onramp), ("commit", now.commit, then.commit),
              ("modules of onramp", now.library, then.library),
              ("processor", processor(), record.machine.processor)]  # fmt: skip

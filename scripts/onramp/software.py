@@ -37,14 +37,16 @@ class Software(NamedTuple):
 
 
 @cache
-def software() -> Software:
-    """Return what makes this process's products."""
+def software(pipeline="detector1") -> Software:
+    """Return what makes this process's products, of one pipeline."""
     from onramp.library_digest import library_digest
 
     commit, dirty = checkout(PROJECT)
     versions = {"python": platform.python_version()}
-    versions |= {name: _version(name) for name in LIBRARIES}
-    digest = library_digest("onramp.exposure_job")
+    slitless = pipeline == "wfss_contam"
+    further = ("asdf", "gwcs", "scipy", "stdatamodels") if slitless else ()
+    versions |= {name: _version(name) for name in (*LIBRARIES, *further)}
+    digest = library_digest("onramp.wfss.job" if slitless else "onramp.exposure_job")
     return Software(__version__, commit, dirty, digest, versions)
 
 

@@ -15,7 +15,6 @@ from onramp.printing import printable
 STEP = "wfss_contam"
 RECORD = f"_{STEP}"
 """What the name of its record has after the exposure's."""
-MODULE = "onramp.wfss.job"
 EXTRA = "asdf", "gwcs", "scipy", "stdatamodels"
 FILES = "direct_image", "segmentation", "catalogue"
 

@@ -37,7 +37,7 @@ SMALL = [
     WfssCase("small-chunks", "niriss", 6, {"max_pixels_per_chunk": 70}, FIELD),
     WfssCase("oversample", "niriss", 6, {"wl_oversample": 5, "orders": [1, 2]}, FIELD),
     WfssCase("one-order", "nircam", 6, {"orders": [1]}, FIELD),
-    WfssCase("magnitude-limit", "niriss", 6, {"magnitude_limit": 20.5}, FIELD),
+    WfssCase("magnitude-limit", "niriss", 6, {"magnitude_limit": 22.0}, FIELD),
     WfssCase("all-too-faint", "niriss", 6, {"magnitude_limit": 3.0}, FIELD),
     WfssCase("empty-catalogue", "niriss", 6, {"magnitude_limit": 25.0}, FIELD, catalogue=0),
     WfssCase("line", "niriss", 6, {"polyfit_degree": 1}, FIELD),

@@ -59,6 +59,27 @@ def batch_of_picture(wildcards):
     return or_exit(BATCHES.token_of_picture, target(wildcards).exposure)
 
 
+@cache
+def slitless_exposures():
+    """Return the files of cutouts by exposure; none unless they are asked for."""
+    return or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
+
+
+def slitless_products(wildcards):
+    """Return what wfss_contam is to leave behind."""
+    return [SLITLESS_PRODUCT.format(exposure=name) for name in slitless_exposures()]
+
+
+def cutouts_of(wildcards):
+    """Return a grism exposure's cutouts."""
+    return slitless_exposures()[wildcards.exposure]
+
+
+def beside_cutouts(wildcards):
+    """Return the direct image, segmentation map and catalogue of a grism exposure."""
+    return or_exit(files_beside, cutouts_of(wildcards))
+
+
 def begin():
     """Tell what is odd or cannot work, and write down what the batches have to do."""
     for remark in configuration.remarks(CONFIGURATION, CORES):

@@ -1,6 +1,5 @@
 """The files that belong to a grism exposure, and whether they belong together."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import asdf
@@ -15,18 +14,8 @@ from onramp.wfss.sampling import OrderRange
 from onramp.wfss.traces import Grism
 
 EXPOSURE_TYPES = "NIS_WFSS", "NRC_WFSS"
-KEYWORDS = {"direct_image": "DIRIMAGE", "segmentation": "SEGMFILE", "catalogue": "SCATFILE"}
-ABSENT = "", "N/A"
 MAGNITUDE = "isophotal_abmag"
 AT_HOME = 0.5  # of the catalogue's sources that lie on their own label
-
-
-class Files(NamedTuple):
-    """Paths of what belongs to a grism exposure."""
-
-    direct_image: Path
-    segmentation: Path
-    catalogue: Path | None
 
 
 class Mode(NamedTuple):
@@ -65,43 +54,6 @@ def mode_of(header, path):
             f"{' and '.join(EXPOSURE_TYPES)}"
         )
     return mode
-
-
-def find_files(header, path, given):
-    """
-    Find the direct image, its segmentation map and its catalogue.
-
-    Parameters
-    ----------
-    header : fits.Header
-        Primary header of the cutouts, which names them.
-    path : Path
-        Of the cutouts; files named without a folder lie beside it.
-    given : dict of str to path or None
-        What the user says instead, by field of `Files`.
-
-    Raises
-    ------
-    InputError
-        If one is neither given nor named, or is not there.
-    """
-    found = {}
-    for name, keyword in KEYWORDS.items():
-        told = given.get(name)
-        if told is None:
-            text = str(header.get(keyword, "")).strip()
-            if text in ABSENT:
-                if name == "catalogue":
-                    found[name] = None
-                    continue
-                raise InputError(f"{path}: {keyword} is missing; say --{name}=FILE")
-            told = path.parent / text
-        found[name] = Path(told)
-        if not found[name].is_file():
-            raise InputError(
-                f"{path}: {keyword}: {found[name]} is not there; put it there or say --{name}=FILE"
-            )
-    return Files(**found)
 
 
 def read_field(files, grism):

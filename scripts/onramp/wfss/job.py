@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import re
 import resource
 import time
 from datetime import UTC, datetime
@@ -15,19 +14,18 @@ import numpy as np
 from onramp import cores as core_counts
 from onramp import provenance
 from onramp.errors import InputError, OutputError
-from onramp.library_digest import library_digest
 from onramp.wfss import inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
+from onramp.wfss.files import exposure_name, find_files
 from onramp.wfss.hdus import FitsFile
 from onramp.wfss.orders import DispersedOrder, Rules
 from onramp.wfss.parameters import WfssParameters
 from onramp.wfss.polyfit import FitRules, Observed
 from onramp.wfss.sensitivity import Photom
-from onramp.wfss_contam import MODULE, RECORD, STEP
+from onramp.wfss_contam import RECORD, STEP
 
 log = logging.getLogger("onramp")
 
-SUFFIXES = "srctype", "extract_2d", "extract2d", "cal", "wavecorr", "flat_field", "bkg", STEP
 COMPLETE, SKIPPED = "COMPLETE", "SKIPPED"
 
 
@@ -71,7 +69,7 @@ class GrismJob:
     overrides : dict of str to path
         References by type.
     files : dict of str to path or None
-        By field of `onramp.wfss.inputs.Files`, where the header's are not to be taken.
+        By field of `onramp.wfss.files.Files`, where the header's are not to be taken.
     cores : int or None
     origins : dict of str to str or None
         By "step.parameter".
@@ -117,7 +115,7 @@ class GrismJob:
     def _prepare(self):
         self.header = inputs.primary_header(self._file)
         self.mode = inputs.mode_of(self.header, self.path)
-        self.beside = inputs.find_files(self.header, self.path, self.files)
+        self.beside = find_files(self.header, self.path, self.files)
         self.chosen = references.choose(self.folder, self.overrides, self.mode)
         self.provenance = provenance.find(self.path, self.all, self.origins, None, self.date)
         self.cutouts = read_cutouts(self._file)
@@ -242,10 +240,9 @@ class GrismJob:
         }
         content = provenance.record(
             name, self.provenance, {**self.chosen, **read}, self.folder, products,
-            save_ramp=False, threads={STEP: self.threads}, begun=self.begun,
+            save_ramp=False, threads={STEP: self.threads}, begun=self.begun, pipeline=STEP,
         )  # fmt: skip
-        content["software"]["library"] = library_digest(MODULE)
-        return provenance.RecordFile(folder / f"{name}{provenance.ENDING}", content)
+        return provenance.SmallFile(folder / f"{name}{provenance.ENDING}", content.encode())
 
     def _results(self, found):
         results = []
@@ -277,11 +274,6 @@ class GrismJob:
     def _discard(self):
         for product in self._open_products:
             product.discard()
-
-
-def exposure_name(path):
-    """Return a file's name without the suffix of the step that has made it."""
-    return re.sub(rf"_({'|'.join(SUFFIXES)})$", "", Path(path).name.removesuffix(".fits"))
 
 
 def _make_folder(path):

@@ -1,0 +1,38 @@
+from onramp.wfss.files import beside as files_beside
+from onramp.wfss.files import find_exposures as find_slitless
+
+SLITLESS = f"{RESULTS}/wfss_contam"
+SLITLESS_PRODUCT = f"{SLITLESS}/{{exposure}}_wfss_contam.fits"
+
+
+rule slitless:
+    input:
+        slitless_products,
+
+
+rule wfss_contam:
+    input:
+        cutouts=cutouts_of,
+        beside=beside_cutouts,
+    output:
+        product=SLITLESS_PRODUCT,
+        statistics=f"{SLITLESS}/{{exposure}}_statistics.json",
+        provenance=f"{SLITLESS}/{{exposure}}_wfss_contam_provenance.json",
+    log:
+        f"{RESULTS}/logs/{{exposure}}_wfss_contam.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{exposure}}_wfss_contam.tsv"
+    conda:
+        "../envs/wfss.yaml"
+    threads: DETECTOR1_THREADS
+    resources:
+        mem_mb=1500,
+    params:
+        parameters=config["wfss_contam"]["parameters"],
+        references=CONFIGURATION.references.folder,
+        library=library_digest("wfss_contam"),
+        crash_file=f"{SLITLESS}/{{exposure}}_pipecrash.txt",
+    message:
+        "Correct contamination in {wildcards.exposure}"
+    script:
+        "../../scripts/wfss_contam.py"
