@@ -75,18 +75,19 @@ class Batches:
         self.run = time.strftime("%Y%m%dT%H%M%S") + f"-{os.getpid()}"
 
     def predicted(self, target, threads=1):
-        """Return the memory of an exposure's job [MB] and its samples' shape."""
+        """Return the memory of an exposure's job [MB], its picture's included, and its shape."""
         from onramp.glance import glance
         from onramp.memory import predict_shape_mb
 
         around = SCHEDULED_MB if self.scheduled else 0
+        least = PICTURE_MB if self.picture else 0
         try:
             shape = glance(target.uncal).shape
         except OnrampError:  # for the job to tell
-            return UNPREDICTED_MB + around, (0,)
+            return max(least, UNPREDICTED_MB) + around, (0,)
         steps = self.parameters(target)
         used = threads_used(steps, threads)
-        return predict_shape_mb(shape, used, steps=steps) + around, shape
+        return max(least, predict_shape_mb(shape, used, steps=steps)) + around, shape
 
     @property
     def scheduled(self):
@@ -164,9 +165,7 @@ class Batches:
 
     def _predicted(self, kind, number):
         costs, members = self._costs, self._members[kind][number]
-        memory = 0 if kind == "draw" else max(self._memory[name] for name in members)
-        if self.picture:
-            memory = max(memory, PICTURE_MB + (SCHEDULED_MB if self.scheduled else 0))
+        memory = max(self._memory[name] for name in members)
         return {"mem_mb": memory, "minutes": time_limit(sum(costs[name] for name in members))}
 
     @cached_property

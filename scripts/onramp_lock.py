@@ -7,6 +7,18 @@ from pathlib import Path
 from onramp.errors import OutputError
 
 LOCK = "logs/run.lock"
+HELD = {}
+"""The folders that this process has, and their locks."""
+
+
+def may_write(workflow, results) -> bool:
+    """Return whether this is a run, with the folder to itself, and not a look at one."""
+    running = workflow.is_main_process and workflow.executor_plugin
+    if not running or workflow.touch or workflow.dryrun:
+        return False
+    if workflow.execution_settings.lock and results not in HELD:
+        HELD[results] = claim(results)
+    return True
 
 
 def claim(results):

@@ -28,7 +28,13 @@ class FakeImage:
         self.values, self.shape, self.dtype = values, values.shape, values.dtype
 
     def read(self, first, last, leading=(), columns=slice(None)):
-        return self.values[(*(leading or ()), ..., slice(first, last), columns)]
+        return self.native(self.stored(first, last, leading)[..., columns])
+
+    def stored(self, first, last, leading=()):
+        return ~self.values[(*(leading or ()), ..., slice(first, last), slice(None))]
+
+    def native(self, stored):
+        return ~stored
 
 
 def test_science_columns():

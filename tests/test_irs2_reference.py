@@ -8,9 +8,11 @@ from onramp.interleaving import FRAME_READS
 from onramp.irs2_reference import read_bad_pixels, read_weights
 from onramp.reference_file import open_reference
 from onramp.reference_types import IRS2_WEIGHTS, Reference
-from onramp.steps.irs2_fourier import FREQUENCIES, LONG, SHORT
+from onramp.steps.irs2_columns import SHORT
+from onramp.steps.irs2_fourier import FREQUENCIES, LONG
 
 EXPOSURE = SimpleNamespace(
+    stripes=None,
     name="jw1_nrs1", instrument="NIRSPEC", detector="NRS1", readpatt="NRSIRS2",
     shape=(1, 2, 2048, 2048),
 )  # fmt: skip
@@ -54,11 +56,11 @@ def test_weights_are_found_by_frequency(tmp_path, reverse):
     frequency = np.arange(FRAME_READS)
     frequency = frequency[frequency % LONG < FREQUENCIES]
     place = frequency % SHORT, frequency % LONG
-    assert np.allclose(
-        weights.output[2][place], mean[frequency] * LONG / SHORT, rtol=1e-5, atol=1e-4
-    )
-    assert np.allclose(weights.interleaved[3], 2 * weights.output[2])
-    assert not weights.output[[0, 1, 3]].any()
+    alpha, beta = weights[:, :4], weights[:, 4:]
+    expected = mean[frequency] * LONG / SHORT
+    assert np.allclose(alpha[:, 2][place], expected, rtol=1e-5, atol=1e-4)
+    assert np.allclose(beta[:, 3], 2 * alpha[:, 2])
+    assert not alpha[:, [0, 1, 3]].any()
 
 
 def test_listed_pixels(tmp_path, short):

@@ -37,7 +37,8 @@ def an_exposure(**changes):
         "shape": (2, 3, 8, 16),
         "subarray": SimpleNamespace(name="SUB64P", xstart=5, ystart=3, nx=16, ny=8),
     }
-    return SimpleNamespace(**{**facts, **changes})
+    facts |= {"stripes": None, "superstriped": False, **changes}
+    return SimpleNamespace(area=facts["subarray"], **facts)
 
 
 def definitions(rows=DEFINITION):

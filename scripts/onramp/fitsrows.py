@@ -80,6 +80,10 @@ class ImageRows:
         (..., last - first, ncolumns) array
             A copy in native byte order.
         """
+        return self.native(self.stored(first, last, leading)[..., columns])
+
+    def stored(self, first, last, leading=None):
+        """Read rows as the file has them, to be given to `native`; see `read`."""
         *outer, ny, nx = self.shape
         leading = tuple(leading or ()) + (slice(None),) * (len(outer) - len(leading or ()))
         ranges = [range(n)[part] for n, part in zip(outer, leading)]
@@ -92,8 +96,7 @@ class ImageRows:
             self._fill(stored, self._offset + int(planes[0]) * ny * row)
         else:
             self._fill_planes(stored, self._offset + first * row + planes * ny * row)
-        native = self._native(stored[..., columns])
-        return native.reshape(*(len(r) for r in ranges), *native.shape[-2:])
+        return stored.reshape(*(len(r) for r in ranges), last - first, nx)
 
     def _fill_planes(self, stored, offsets):
         """Fill some planes; a loop without detours, for there may be very many small ones."""
@@ -108,7 +111,8 @@ class ImageRows:
         if not fill(self._file, target, offset):
             raise self._error(f"{self._path}[{self.name}]: truncated; fetch the file again")
 
-    def _native(self, stored):
+    def native(self, stored):
+        """Return samples as stored in native byte order and type, a copy."""
         native = stored.astype(stored.dtype.newbyteorder("="), copy=False)
         native = np.ascontiguousarray(native)
         if self._flip is not None:

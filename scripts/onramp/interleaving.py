@@ -94,5 +94,5 @@ class ScienceRows:
         if first == last:
             return self._image.read(0, 0, leading, columns)
         rows = self._rows[first:last]
-        stored = self._image.read(int(rows[0]), int(rows[-1]) + 1, leading, columns)
-        return np.take(stored, rows - rows[0], axis=-2)
+        stored = self._image.stored(int(rows[0]), int(rows[-1]) + 1, leading)[..., columns]
+        return self._image.native(np.take(stored, rows - rows[0], axis=-2))

@@ -41,7 +41,8 @@ class Irs2Correction:
     Parameters
     ----------
     frames : InterleavedFrames
-    weights : onramp.steps.irs2_correction.Weights
+    weights : (89, 8, 8193) complex64
+        From `onramp.irs2_reference.read_weights`.
     listed : list of (int, int, int)
         Bad pixels of the refpix reference: amplifier, parity, mask.
     parameters : onramp.parameters.Refpix
@@ -124,24 +125,23 @@ class Irs2Correction:
         return sources
 
     def _survey_integration(self, i, means):
-        totals = None
-        for g in range(self._frames.ngroups):
-            samples = self._samples(i, g, means)
-            if totals is None:
-                totals = [part.astype(np.float64) for part in samples]
-            else:
-                for total, part in zip(totals, samples):
-                    total += part
+        ngroups = self._frames.ngroups
+        totals = [np.zeros(shape) for shape in (self._bias.shape, self._edge_bias.shape)]
+        ends = np.empty((ngroups, *self._edge_bias.shape), np.float32)
+        for g in range(ngroups):
+            reads, ends[g] = self._samples(i, g, means)
+            totals[0] += reads
+            totals[1] += ends[g]
         for total in totals:
-            total /= float(self._frames.ngroups)
+            total /= float(ngroups)
 
         def measure(g):
-            reads, edges = self._samples(i, g, None)
+            reads = self._reads(i, g, self._frames.plane(i, g))
             reads -= totals[0]
-            edges -= totals[1]
-            self._measure(i, g, reads, edges)
+            ends[g] -= totals[1]
+            self._measure(i, g, reads, ends[g])
 
-        for _ in bands.in_threads(measure, range(self._frames.ngroups), self._threads):
+        for _ in bands.in_threads(measure, range(ngroups), self._threads):
             pass
 
     def _samples(self, i, g, means):
@@ -156,17 +156,21 @@ class Irs2Correction:
             Of all columns at the first and last detector rows.
         """
         plane = self._frames.plane(i, g)
-        reads = self._frames.less_bias(plane[READ_COLUMNS], self._bias)
         edges = self._frames.less_bias(plane[:, correction.EDGE_ROWS], self._edge_bias)
         if means is not None:
             self._offsets[i, g] = means.measure(edges)
-        if self._parameters.irs2_mean_subtraction:
             edges -= self._offsets[i, g, :, None]
-            reads -= self._offsets[i, g, READ_COLUMNS, None]
         _replace(edges, self._sources.replaced, self._sources, np.arange(COLUMNS))
+        return self._reads(i, g, plane), edges
+
+    def _reads(self, i, g, plane):
+        """Return the samples of the READ_COLUMNS of a frame as `_samples` does."""
+        reads = self._frames.less_bias(plane[READ_COLUMNS], self._bias)
+        if self._parameters.irs2_mean_subtraction:
+            reads -= self._offsets[i, g, READ_COLUMNS, None]
         replaced = self._sources.replaced
         _replace(reads, replaced[PLACE[replaced] >= 0], self._sources, PLACE)
-        return reads, edges
+        return reads
 
     def _measure(self, i, g, reads, edges):
         """Measure a frame's lines and noise."""
@@ -182,32 +186,34 @@ class Irs2Correction:
             own = np.zeros((interleaving.ROW_READS, SCIENCE), np.float32)
             own[ticks[read]] = reads[PLACE[columns[read]]]
             correction.remove_line(own, ticks[read], line)
+            wanted = self._kept_ticks(output)
             if output == 0:
                 correction.guess_missing(own)
-                correction.fill_gaps(own, self._smoothing)
-                spectrum = irs2_fourier.forward(own, correction.ALL_TICKS)
-                noise = own
+                filled = correction.fill_gaps(own, self._smoothing)
+                spectrum = irs2_fourier.forward(filled)
+                noise = irs2_fourier.reads_of(filled, wanted)
             else:
-                wanted = ticks[self._chosen[columns]]
                 noise = correction.noise_of(own, output - 1, self._weights, spectrum, wanted)
             self._keep(i, g, output, noise)
 
+    def _kept_ticks(self, output):
+        """Return when what is kept of an output is read, in the order of the file's rows."""
+        ticks = interleaving.read_ticks()[self._chosen[_in_reading_order(output)]]
+        turned = interleaving.is_read_backwards(output) != (self._frames.detector == "NRS2")
+        return ticks[::-1] if turned else ticks
+
     def _keep(self, i, g, output, noise):
         """
-        Write what an output's pixels read of the noise, in the file's orientation.
+        Write what an output's pixels read of the noise, (n, 2048) by rows of file and detector.
 
         Of the reference output its reads are written, gaps filled, if it is to be preserved.
         """
-        columns = _in_reading_order(output)
-        chosen = self._chosen[columns]
-        if not chosen.any():
+        if not len(noise):
             return
-        order = np.argsort(columns[chosen])
-        block = noise[interleaving.read_ticks()[chosen][order]]
-        first = int(self._chosen[: columns.min()].sum())
+        first = int(self._chosen[: output * OUTPUT_COLUMNS].sum())
         if self._frames.detector == "NRS2":
-            first = self._height - len(block) - first
-        self._kept.write(i, g, first, self._frames.turned(block))
+            first = self._height - len(noise) - first
+        self._kept.write(i, g, first, noise)
 
     def subtract(self, first, data, pixeldq):
         """

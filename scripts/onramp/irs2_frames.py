@@ -31,9 +31,9 @@ class InterleavedFrames:
         self._science_rows = interleaving.science_rows(exposure.detector)
 
     def plane(self, integration, group):
-        """Return a frame as it was read, (3200, 2048) uint16, by detector column (a view)."""
+        """Return a frame as stored, (3200, 2048) by detector column, for `less_bias` (a view)."""
         leading = slice(integration, integration + 1), slice(group, group + 1)
-        return self.turned(self._raw.read(0, COLUMNS, leading)[0, 0])
+        return self.turned(self._raw.stored(0, COLUMNS, leading)[0, 0])
 
     def turned(self, frame):
         """Return a frame as stored, (3200, 2048), by detector column and row (a view)."""
@@ -48,8 +48,8 @@ class InterleavedFrames:
         return np.nan_to_num(frame[columns][:, rows], nan=0.0)
 
     def less_bias(self, raw, bias):
-        """Return raw samples, scaled, less their superbias, float32."""
-        return self._scaled(raw) - bias
+        """Return some samples of a `plane`, scaled, less their superbias, float32."""
+        return self._scaled(self._raw.native(raw)) - bias
 
     def column(self, column):
         """Return a detector column of all frames less the superbias, (nints, ngroups, 2048)."""

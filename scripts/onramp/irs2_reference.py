@@ -5,13 +5,13 @@ import numpy as np
 from onramp.errors import ReferenceFileError
 from onramp.interleaving import FRAME_READS
 from onramp.reference_types import IRS2_WEIGHTS
-from onramp.steps.irs2_correction import Weights
-from onramp.steps.irs2_fourier import FREQUENCIES, SHORT, add_weights
+from onramp.steps.irs2_columns import SHORT
+from onramp.steps.irs2_fourier import FREQUENCIES, add_weights, sort_weights
 
-CHUNK = 2 * 16384  # rows of the table
+CHUNK = 2 * 4096  # rows of the table
 
 
-def read_weights(reference) -> Weights:
+def read_weights(reference) -> np.ndarray:
     """
     Return the weights of a refpix reference.
 
@@ -20,6 +20,11 @@ def read_weights(reference) -> Weights:
     Parameters
     ----------
     reference : OpenReference
+
+    Returns
+    -------
+    (89, 8, 8193) complex64
+        In the order of IRS2_WEIGHTS, where a transform has the frequencies.
 
     Raises
     ------
@@ -33,7 +38,7 @@ def read_weights(reference) -> Weights:
             f"{path}[IRS2]: {length} rows; expected {2 * FRAME_READS}; give another file with "
             "override_refpix"
         )
-    weights = np.zeros((len(IRS2_WEIGHTS), SHORT, FREQUENCIES), np.complex64)
+    weights = np.zeros((SHORT, FREQUENCIES, 2 * len(IRS2_WEIGHTS)), np.float32)
     first = 0
     for rows in reference.rows_of_table("IRS2", CHUNK):
         values = _columns(rows)
@@ -43,7 +48,7 @@ def read_weights(reference) -> Weights:
             )
         add_weights(values, first, weights)
         first += len(values) // 2
-    return Weights(*np.split(weights, 2))
+    return sort_weights(weights)
 
 
 def _columns(rows):

@@ -15,7 +15,7 @@ from onramp.library_digest import library_digest
 from onramp_batches import Batches, asked_seconds
 from onramp_cluster import check_cluster
 from onramp_job import share_library
-from onramp_lock import claim
+from onramp_lock import may_write
 from onramp_terminal import follow
 from snakemake.logging import logger
 
@@ -76,20 +76,9 @@ def exposures():
     return or_exit(targets.find, CONFIGURATION)
 
 
-@cache
-def may_write():
-    """Return whether this is a run, with the products' folder to itself, and not a look at one."""
-    running = workflow.is_main_process and workflow.executor_plugin
-    if not running or workflow.touch or workflow.dryrun:
-        return False
-    if workflow.execution_settings.lock:
-        or_exit(claim, RESULTS)
-    return True
-
-
 def all_products(wildcards):
     """Return what the run is to leave behind, as few files as stand for it."""
-    look = not may_write()
+    look = not or_exit(may_write, workflow, RESULTS)
     for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, look):
         print(f"onramp: {line}", file=sys.stderr)
     redraw = "quicklook" in workflow.dag_settings.forcerun

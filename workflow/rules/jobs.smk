@@ -10,7 +10,7 @@ def reference_step():
     from onramp import reference_step as step
 
     mode = step.LOOK if workflow.is_main_process else step.READ
-    if may_write():
+    if or_exit(may_write, workflow, RESULTS):
         mode = step.WRITE
     elif workflow.dryrun:
         mode = step.PLAN

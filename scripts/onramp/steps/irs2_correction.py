@@ -28,11 +28,13 @@ from onramp.steps import irs2_fourier
 EDGE = 4
 EDGE_ROWS = (*range(EDGE), *range(SCIENCE - EDGE, SCIENCE))
 ITERATIONS = 3
+AMPLIFIERS = 4
 TAPER_READS = 110000
 GUESS_REACH = 16
 FEW_OF = 8  # reads of a tick, more than one of which is missing: all are guessed at once
 ALL_TICKS = np.arange(ROW_READS)
 SCIENCE_TICKS = read_ticks()[~reference_columns()]
+GAPS = np.setdiff1d(ALL_TICKS, SCIENCE_TICKS)
 REFERENCE_TICKS = read_ticks()[reference_columns()]
 MIDDLE = (FRAME_READS - 1) / 2
 
@@ -88,32 +90,42 @@ def _guess_weights():
 
 def guess_missing(reads):
     """Fill reads that are 0 with a weighted mean of those around them in time, in place."""
-    _guess(reads, reads.copy(), _guess_weights().astype(np.float64))
+    known = np.count_nonzero(reads, axis=1)
+    _guess(reads, reads.copy(), known, _guess_weights().astype(np.float64))
 
 
 @kernel
-def _guess(reads, given, weights):
+def _guess(reads, given, known, weights):
     """Fill all rows at once at ticks that hold next to nothing, else what is missing one by one."""
     nticks, nrows = reads.shape
     reach = weights.size // 2
     total = np.empty(nrows)
     weight = np.empty(nrows)
     for tick in range(nticks):
+        if known[tick] == nrows:
+            continue
         missing = np.flatnonzero(given[tick] == 0)
-        rows = (0, nrows) if missing.size > nrows // FEW_OF else (0, 0)
+        rows = nrows if missing.size > nrows // FEW_OF else 0
         total[:] = 0.0
         weight[:] = 0.0
         for n in range(weights.size):
             shift, other = divmod(tick + n - reach, nticks)
-            own = given[other]
-            for y in range(max(rows[0], -shift), rows[1] - max(0, shift)):
-                total[y] += weights[n] * own[y + shift]
-                weight[y] += weights[n] * np.float64(own[y + shift] != 0)
-            for y in missing:
-                if rows[1] == 0 or not 0 <= y + shift < nrows:
-                    value = own[(y + shift) % nrows]
-                    total[y] += weights[n] * value
-                    weight[y] += weights[n] * np.float64(value != 0)
+            if known[other] == 0:
+                continue
+            own, factor = given[other], weights[n]
+            first, last = max(0, -shift), rows - max(0, shift)
+            if first < last:
+                shifted = own[first + shift : last + shift]
+                sums, shares = total[first:last], weight[first:last]
+                for y in range(last - first):
+                    sums[y] += factor * shifted[y]
+                    shares[y] += factor * np.float64(shifted[y] != 0)
+            if rows == 0 or shift != 0:
+                for y in missing:
+                    if rows == 0 or not 0 <= y + shift < nrows:
+                        value = own[(y + shift) % nrows]
+                        total[y] += factor * value
+                        weight[y] += factor * np.float64(value != 0)
         for y in missing:
             if weight[y] > 0:
                 reads[tick, y] = np.float32(total[y]) / np.float32(weight[y])
@@ -126,40 +138,43 @@ def smoothing_weights():
 
     Returns
     -------
-    (89, 8193) complex64
-        As `irs2_fourier.inverse` takes them.
+    (89, 8193) float32
+        As `irs2_fourier.smooth` takes them.
     """
     taper = TAPER_READS // (PERIOD + 2)
     flat = (ROW_READS // (PERIOD + 2)) * SCIENCE // 2 - taper // 2
     fall = (np.cos(np.arange(taper) * np.pi / taper) + 1) / 2
-    half = np.zeros(FRAME_READS // 2 + 1)
-    half[:flat] = 1
-    half[flat : flat + taper] = fall
-    half[-1 - flat - taper : -1] = np.concatenate([fall[::-1], np.ones(flat)])
-    half[-1] = 1
-    weights = np.zeros((1, irs2_fourier.SHORT, irs2_fourier.FREQUENCIES), np.complex64)
-    full = np.zeros((2 * FRAME_READS, 1), np.float32)
-    full[::2, 0] = np.concatenate([half, half[-2:0:-1]])
-    irs2_fourier.add_weights(full, 0, weights)
-    return weights[0]
+    slope = np.concatenate([np.ones(flat), fall])
+    high = FRAME_READS // 2 - np.arange(slope.size + 1)
+    frequency = np.concatenate([np.arange(slope.size), high])
+    passing = np.concatenate([slope, [1.0], slope])
+    weights = np.zeros((irs2_fourier.SHORT, irs2_fourier.LONG), np.float32)
+    for sign in (1, -1):
+        place = sign * frequency % irs2_fourier.SHORT, sign * frequency % irs2_fourier.LONG
+        weights[place] = passing * irs2_fourier.LONG / irs2_fourier.SHORT
+    return weights[:, : irs2_fourier.FREQUENCIES].copy()
 
 
 def fill_gaps(reads, smoothing):
     """
-    Fill the reads of the reference output at all ticks but those of science pixels, in place.
+    Fill the reads of the reference output at all ticks but those of science pixels.
 
     Parameters
     ----------
     reads : (712, 2048) float32
         After `guess_missing`.
-    smoothing : (89, 8193) complex64
+    smoothing : (89, 8193) float32
         From `smoothing_weights`.
+
+    Returns
+    -------
+    (89, 16384) float32
+        As `irs2_fourier.arranged` leaves them.
     """
-    gaps = np.setdiff1d(ALL_TICKS, SCIENCE_TICKS)
+    rows = irs2_fourier.arranged(reads, ALL_TICKS)
     for _ in range(ITERATIONS):
-        spectrum = irs2_fourier.forward(reads, ALL_TICKS)
-        spectrum *= smoothing
-        irs2_fourier.inverse(spectrum, gaps, reads)
+        irs2_fourier.smooth(rows, smoothing, GAPS)
+    return rows
 
 
 def _spread():
@@ -174,15 +189,6 @@ def _spread():
 SPREAD_TICKS, SPREAD_SOURCES = _spread()
 
 
-class Weights(NamedTuple):
-    """Weights by frequency, (4, 89, 8193) complex64: one set for each amplifier."""
-
-    output: np.ndarray
-    """Of the reference output."""
-    interleaved: np.ndarray
-    """Of the interleaved reference pixels."""
-
-
 def noise_of(reads, amplifier, weights, output_spectrum, wanted):
     """
     Return what an amplifier's pixels read of the electronics' noise.
@@ -193,7 +199,9 @@ def noise_of(reads, amplifier, weights, output_spectrum, wanted):
         Of its interleaved reference pixels, the line taken off [DN].
     amplifier : int
         From 0.
-    weights : Weights
+    weights : (89, 8, 8193) complex64
+        By frequency: of the reference output for each of four amplifiers, then of the interleaved
+        reference pixels.
     output_spectrum : (89, 8193) complex64
         Of the reference output.
     wanted : (nticks,) int64
@@ -201,14 +209,10 @@ def noise_of(reads, amplifier, weights, output_spectrum, wanted):
 
     Returns
     -------
-    (712, 2048) float32
-        [DN]; undefined at other ticks.
+    (nticks, 2048) float32
+        [DN]
     """
-    spread = np.empty_like(reads)
-    spread[SPREAD_TICKS] = reads[SPREAD_SOURCES]
-    spectrum = irs2_fourier.forward(spread, SPREAD_TICKS)
-    irs2_fourier.combine(
-        spectrum, weights.interleaved[amplifier], output_spectrum, weights.output[amplifier]
-    )
-    irs2_fourier.inverse(spectrum, wanted, spread)
-    return spread
+    filters = AMPLIFIERS + amplifier, amplifier
+    spread = irs2_fourier.arranged(reads[SPREAD_SOURCES], SPREAD_TICKS)
+    noise = irs2_fourier.weigh(spread, weights, filters, output_spectrum)
+    return irs2_fourier.reads_of(noise, wanted)

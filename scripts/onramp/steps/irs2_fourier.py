@@ -14,13 +14,25 @@ import numpy as np
 
 from onramp.interleaving import FRAME_READS, ROW_READS, SCIENCE
 from onramp.kernels import kernel
+from onramp.steps.irs2_columns import (
+    BLOCK,
+    HALF,
+    PADDING,
+    SHORT,
+    WIDTH,
+    inlined_kernel,
+    matrices,
+    orders,
+    transform,
+)
 
-SHORT, LONG = 89, 16384
-HALF = (SHORT - 1) // 2
+LONG = 16384
 STRIDE = LONG // SCIENCE
 FREQUENCIES = LONG // 2 + 1
-BLOCK = 64  # float32 values of a row that are transformed at once
-UNROLLED = 4
+FILTERS = 8
+
+
+FORWARD, BACK = np.float32(1), np.float32(-1)
 
 
 class Places(NamedTuple):
@@ -42,120 +54,200 @@ def places() -> Places:
     return Places(row[order], start[order], turn[order])
 
 
-def forward(series, present):
+def arranged(series, ticks):
+    """
+    Arrange a frame for the transform.
+
+    Parameters
+    ----------
+    series : (n, 2048) float32
+        Reads by clock tick and detector row.
+    ticks : (n,) int64
+        When they are read; reads at other ticks are 0.
+
+    Returns
+    -------
+    (89, 16384) float32
+    """
+    rows = np.zeros((SHORT, LONG), np.float32)
+    _arrange(series, *_by_row(ticks), places(), rows)
+    return rows
+
+
+def reads_of(rows, ticks):
+    """Return the reads of some ticks of an arranged frame, (n, 2048) float32."""
+    series = np.empty((len(ticks), SCIENCE), np.float32)
+    _collect(rows, *_by_row(ticks), places(), series)
+    return series
+
+
+def forward(rows):
     """
     Transform a frame.
 
     Parameters
     ----------
-    series : (712, 2048) float32
-        Reads by clock tick and detector row.
-    present : (nticks,) int64
-        The ticks that count; all others are 0.
+    rows : (89, 16384) float32
+        From `arranged`.
 
     Returns
     -------
     (89, 8193) complex64
         Frequency k in row k mod 89 and column k mod 16384, divided by 16384.
     """
-    rows = np.zeros((SHORT, LONG), np.float32)
-    _arrange(series, present, places(), rows)
-    spectrum = np.fft.rfft(rows, norm="forward")  # stays in single precision, unlike without
-    _transform_columns(spectrum.view(np.float32), *_waves(), np.float32(1))
+    spectrum = _transform_rows(rows)
+    _transform_columns(spectrum.view(np.float32), orders(), matrices())
     return spectrum
 
 
-def inverse(spectrum, wanted, series):
+def smooth(rows, smoothing, ticks):
     """
-    Transform back; the factor 16384/89 that is missing is in the weights.
+    Weight each frequency of a frame by a real number; replace the reads of some ticks.
 
     Parameters
     ----------
-    spectrum : (89, 8193) complex64
-        Changed.
-    wanted : (nticks,) int64
-        Ticks whose reads are wanted.
-    series : (712, 2048) float32
-        Filled at these ticks.
+    rows : (89, 16384) float32
+        From `arranged`; changed.
+    smoothing : (89, 8193) float32
+        Times 16384/89.
+    ticks : (n,) int64
     """
-    _transform_columns(spectrum.view(np.float32), *_waves(), np.float32(-1))
-    _collect(np.fft.irfft(spectrum), wanted, places(), series)
+    spectrum = _transform_rows(rows)
+    _smooth_columns(spectrum.view(np.float32), smoothing, orders(), matrices())
+    _replace(np.fft.irfft(spectrum), places().row[ticks], places().start[ticks], rows)
 
 
-@functools.cache
-def _waves():
-    """Return cosines and sines (44, 44) float32 of the short transform."""
-    numbers = np.arange(1, HALF + 1)
-    phase = 2 * np.pi * (np.outer(numbers, numbers) % SHORT) / SHORT
-    return np.cos(phase).astype(np.float32), np.sin(phase).astype(np.float32)
+def weigh(rows, weights, filters, output):
+    """
+    Add another spectrum to that of a frame, each weighted.
+
+    Parameters
+    ----------
+    rows : (89, 16384) float32
+        From `arranged`.
+    weights : (89, 8, 8193) complex64
+        From `add_weights` and `sort_weights`.
+    filters : (int, int)
+        Which of the eight are for the frame and for the other spectrum.
+    output : (89, 8193) complex64
+        The other spectrum.
+
+    Returns
+    -------
+    (89, 16384) float32
+    """
+    spectrum = _transform_rows(rows)
+    values = spectrum.view(np.float32)
+    _weigh_columns(values, weights, filters, output, orders(), matrices())
+    return np.fft.irfft(spectrum)
+
+
+def _transform_rows(rows):
+    return np.fft.rfft(rows, norm="forward")  # stays in single precision, unlike without
+
+
+def _by_row(ticks):
+    """Return ticks in the order of the rows that they are in, and their places before."""
+    order = np.argsort(places().row[ticks], kind="stable")
+    return ticks[order], order
 
 
 @kernel
-def _arrange(series, present, places, rows):
-    for tick in present:
-        row = rows[places.row[tick]]
+def _arrange(series, ticks, order, places, rows):
+    for n in range(ticks.size):
+        tick = ticks[n]
+        row, reads = rows[places.row[tick]], series[order[n]]
         start, turn = places.start[tick], places.turn[tick]
-        reads = series[tick]
-        for n in range(SCIENCE - turn):
-            row[start + STRIDE * n] = reads[turn + n]
-        for n in range(turn):
-            row[start + STRIDE * (SCIENCE - turn + n)] = reads[n]
+        for y in range(SCIENCE - turn):
+            row[start + STRIDE * y] = reads[turn + y]
+        for y in range(turn):
+            row[start + STRIDE * (SCIENCE - turn + y)] = reads[y]
 
 
 @kernel
-def _collect(rows, wanted, places, series):
-    for tick in wanted:
-        row = rows[places.row[tick]]
+def _collect(rows, ticks, order, places, found):
+    for n in range(ticks.size):
+        tick = ticks[n]
+        row, reads = rows[places.row[tick]], found[order[n]]
         start, turn = places.start[tick], places.turn[tick]
-        reads = series[tick]
-        for n in range(SCIENCE - turn):
-            reads[turn + n] = row[start + STRIDE * n]
-        for n in range(turn):
-            reads[n] = row[start + STRIDE * (SCIENCE - turn + n)]
+        for y in range(SCIENCE - turn):
+            reads[turn + y] = row[start + STRIDE * y]
+        for y in range(turn):
+            reads[y] = row[start + STRIDE * (SCIENCE - turn + y)]
 
 
 @kernel
-def _transform_columns(values, cosines, sines, sign):
-    """
-    Transform the columns of (89, 2 n) float32, complex values side by side, in place.
+def _replace(given, row, start, rows):
+    for n in range(row.size):
+        own, other = rows[row[n]], given[row[n]]
+        for x in range(start[n], LONG, STRIDE):
+            own[x] = other[x]
 
-    What is even and what is odd about the middle are summed apart, for the columns of a block at
-    once.
-    """
-    even = np.empty((HALF, BLOCK), np.float32)
-    odd = np.empty((HALF, BLOCK), np.float32)
-    real = np.empty(BLOCK, np.float32)
-    turned = np.empty(BLOCK, np.float32)
-    zero = np.empty(BLOCK, np.float32)
-    for first in range(0, values.shape[1], BLOCK):
-        width = min(BLOCK, values.shape[1] - first)
+
+@inlined_kernel
+def _work():
+    shape = 2 * HALF, BLOCK
+    values = np.zeros((SHORT, WIDTH + PADDING), np.float32)
+    return values, np.empty(shape, np.float32), np.empty(shape, np.float32)
+
+
+@inlined_kernel
+def _load(values, first, block):
+    width = min(WIDTH, values.shape[1] - first)
+    for row in range(SHORT):
+        own, target = values[row], block[row]
         for x in range(width):
-            zero[x] = values[0, first + x]
-        total = values[0]
-        for a in range(HALF):
-            low, high = values[a + 1], values[SHORT - 1 - a]
-            for x in range(width):
-                even[a, x] = low[first + x] + high[first + x]
-                odd[a, x] = sign * (low[first + x] - high[first + x])
-            for x in range(width):
-                total[first + x] += even[a, x]
-        for k in range(HALF):
-            real[:] = zero
-            turned[:] = np.float32(0)
-            for a in range(0, HALF, UNROLLED):
-                c0, c1, c2, c3 = cosines[k, a : a + UNROLLED]
-                s0, s1, s2, s3 = sines[k, a : a + UNROLLED]
-                e0, e1, e2, e3 = even[a], even[a + 1], even[a + 2], even[a + 3]
-                o0, o1, o2, o3 = odd[a], odd[a + 1], odd[a + 2], odd[a + 3]
-                for x in range(BLOCK):
-                    real[x] += (c0 * e0[x] + c1 * e1[x]) + (c2 * e2[x] + c3 * e3[x])
-                    turned[x] += (s0 * o0[x] + s1 * o1[x]) + (s2 * o2[x] + s3 * o3[x])
-            low, high = values[k + 1], values[SHORT - 1 - k]
-            for x in range(0, width, 2):
-                low[first + x] = real[x] + turned[x + 1]
-                low[first + x + 1] = real[x + 1] - turned[x]
-                high[first + x] = real[x] - turned[x + 1]
-                high[first + x + 1] = real[x + 1] + turned[x]
+            target[x] = own[first + x]
+
+
+@inlined_kernel
+def _store(block, values, first):
+    width = min(WIDTH, values.shape[1] - first)
+    for row in range(SHORT):
+        own, target = block[row], values[row]
+        for x in range(width):
+            target[first + x] = own[x]
+
+
+@kernel
+def _transform_columns(values, order, factors):
+    block, parts, products = _work()
+    for first in range(0, values.shape[1], WIDTH):
+        _load(values, first, block)
+        transform(block, FORWARD, order, factors, parts, products)
+        _store(block, values, first)
+
+
+@kernel
+def _smooth_columns(values, smoothing, order, factors):
+    block, parts, products = _work()
+    for first in range(0, values.shape[1], WIDTH):
+        _load(values, first, block)
+        transform(block, FORWARD, order, factors, parts, products)
+        for row in range(SHORT):
+            weight = smoothing[row, first // 2 : (first + WIDTH) // 2]
+            own = block[row].view(np.complex64)[: weight.size]
+            for n in range(weight.size):
+                own[n] *= weight[n]
+        transform(block, BACK, order, factors, parts, products)
+        _store(block, values, first)
+
+
+@kernel
+def _weigh_columns(values, weights, filters, others, order, factors):
+    block, parts, products = _work()
+    for first in range(0, values.shape[1], WIDTH):
+        _load(values, first, block)
+        transform(block, FORWARD, order, factors, parts, products)
+        columns = slice(first // 2, (first + WIDTH) // 2)
+        for row in range(SHORT):
+            other = others[row, columns]
+            a, b = weights[row, filters[0], columns], weights[row, filters[1], columns]
+            own = block[row].view(np.complex64)
+            for n in range(other.size):
+                own[n] = own[n] * a[n] + other[n] * b[n]
+        transform(block, BACK, order, factors, parts, products)
+        _store(block, values, first)
 
 
 @kernel
@@ -168,35 +260,52 @@ def add_weights(values, first, weights):
 
     Parameters
     ----------
-    values : (2 n, nfilters) float32
+    values : (2 n, 8) float32
         Weights of the frequencies from `first` on: real and imaginary parts in turn.
     first : int
-    weights : (nfilters, 89, 8193) complex64
-        Summed in place, times 16384/89.
+    weights : (89, 8193, 16) float32
+        Eight real and eight imaginary parts; summed in place, times 16384/89.
     """
     share = np.float32(0.5 * LONG / SHORT)
-    for row in range(SHORT):
-        opposite_row = (SHORT - row) % SHORT
-        for n in range((row - first) % SHORT, values.shape[0] // 2, SHORT):
-            column = (first + n) % LONG
-            opposite = (LONG - column) % LONG
-            for f in range(values.shape[1]):
-                real, imaginary = values[2 * n, f] * share, values[2 * n + 1, f] * share
-                if column < FREQUENCIES:
-                    weights[f, row, column] += np.complex64(complex(real, imaginary))
-                if opposite < FREQUENCIES:
-                    weights[f, opposite_row, opposite] += np.complex64(complex(real, -imaginary))
+    for n in range(values.shape[0] // 2):
+        real, imaginary = values[2 * n], values[2 * n + 1]
+        row, column = (first + n) % SHORT, (first + n) % LONG
+        if column < FREQUENCIES:
+            found = weights[row, column]
+            for f in range(FILTERS):
+                found[f] += share * real[f]
+                found[FILTERS + f] += share * imaginary[f]
+        row, column = (SHORT - row) % SHORT, (LONG - column) % LONG
+        if column < FREQUENCIES:
+            found = weights[row, column]
+            for f in range(FILTERS):
+                found[f] += share * real[f]
+                found[FILTERS + f] -= share * imaginary[f]
 
 
-@kernel
-def combine(spectrum, weights, other, other_weights):
+def sort_weights(weights):
     """
-    Weight two spectra and add them, into the first.
+    Return weights by filter, in the place where they were by frequency.
 
     Parameters
     ----------
-    spectrum, weights, other, other_weights : (89, 8193) complex64
+    weights : (89, 8193, 16) float32
+        From `add_weights`.
+
+    Returns
+    -------
+    (89, 8, 8193) complex64
     """
-    for a in range(SHORT):
-        for b in range(FREQUENCIES):
-            spectrum[a, b] = spectrum[a, b] * weights[a, b] + other[a, b] * other_weights[a, b]
+    _sort_weights(weights)
+    return weights.view(np.complex64).reshape(SHORT, FILTERS, FREQUENCIES)
+
+
+@kernel
+def _sort_weights(weights):
+    for row in range(SHORT):
+        given = weights[row].copy()
+        sorted_row = weights[row].reshape(FILTERS, 2 * FREQUENCIES)
+        for f in range(FILTERS):
+            for n in range(FREQUENCIES):
+                sorted_row[f, 2 * n] = given[n, f]
+                sorted_row[f, 2 * n + 1] = given[n, FILTERS + f]
