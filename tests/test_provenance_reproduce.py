@@ -185,7 +185,7 @@ def test_other_software_is_named_and_no_difference(folder, monkeypatch):
     now = software.software()
     other = now._replace(version="9.9", versions={**now.versions, "numpy": "1.0"})
     for module in ("onramp.reproduce", "onramp.provenance"):
-        monkeypatch.setattr(f"{module}.software", lambda: other)
+        monkeypatch.setattr(f"{module}.software", lambda *_: other)
     found = reproduce(product(folder))
     assert not found.identical
     assert found.differences == []

@@ -127,8 +127,9 @@ def _verify_record(path, known):
     for product in record.products:
         problem = compare(path.parent / product.file, product)
         findings += [Finding(str(path.parent / product.file), problem)] if problem else []
-    problem = _compare_parameters(path.with_name(f"{record.exposure}{PARAMETERS}"), record)
-    findings += [problem] if problem else []
+    if not record.slitless:
+        problem = _compare_parameters(path.with_name(f"{record.exposure}{PARAMETERS}"), record)
+        findings += [problem] if problem else []
     if known is not None:
         known.add(record)
     return _Checked(findings, tuple(product.file for product in record.products))

@@ -59,20 +59,16 @@ def batch_of_picture(wildcards):
     return or_exit(BATCHES.token_of_picture, target(wildcards).exposure)
 
 
-@cache
-def slitless_exposures():
-    """Return the files of cutouts by exposure; none unless they are asked for."""
-    return or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
-
-
 def slitless_products(wildcards):
-    """Return what wfss_contam is to leave behind."""
-    return [SLITLESS_PRODUCT.format(exposure=name) for name in slitless_exposures()]
+    """Return what wfss_contam is to leave behind; nothing unless it is asked for."""
+    found = or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
+    return [SLITLESS_PRODUCT.format(exposure=name) for name in found]
 
 
 def cutouts_of(wildcards):
     """Return a grism exposure's cutouts."""
-    return slitless_exposures()[wildcards.exposure]
+    found = or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
+    return found[wildcards.exposure]
 
 
 def beside_cutouts(wildcards):

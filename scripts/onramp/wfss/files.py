@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,6 +84,7 @@ def beside(path):
     return [str(file) for file in find_files(header, path, {}) if file is not None]
 
 
+@cache
 def find_exposures(asked):
     """
     Return files of cutouts by the names of their exposures.
