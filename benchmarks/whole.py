@@ -12,6 +12,11 @@ from table import Row
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 REFERENCE = ROOT / "tests" / "conformance" / "run_reference.py"
+SIMULATE = (
+    "import json, sys\n"
+    "from onramp.simulate import simulate\n"
+    "simulate(sys.argv[1], sys.argv[2], 1, **json.loads(sys.argv[3]))\n"
+)
 COPY = (
     "import sys, pathlib\n"
     "target = pathlib.Path(sys.argv[1])\n"
@@ -30,6 +35,10 @@ class WholeCase(NamedTuple):
     target: float | None = None
     """How many times less CPU than the reference."""
     target_mb: float | None = None
+    mode: str | None = None
+    """Of the simulator; None: the case's name."""
+    steps: dict | None = None
+    """Parameters of both pipelines."""
 
 
 class LargeCase(NamedTuple):
@@ -38,13 +47,19 @@ class LargeCase(NamedTuple):
     shape: tuple
     """nints, ngroups, ny, nx."""
     changes: dict
-    """Further fields of the simulated mode `nircam_sub` to change."""
+    """Further fields of the simulated mode to change."""
     simulated: int
     """Integrations that are simulated, and then repeated."""
     few: int
     """Integrations that tell the time of a sample already."""
     target_mb: float = 1500
+    mode: str = "nircam_sub"
+    steps: dict | None = None
 
+
+INTERFERENCE = {"emicorr": {"skip": False}}
+"""The waves of the reference, fitted together with the ramps: the archive's parameter files differ
+from the default in that alone."""
 
 WHOLE = {
     "nircam_full": WholeCase((1, 10, 2048, 2048), 20, 700),
@@ -52,10 +67,15 @@ WHOLE = {
     "nirspec_bots": WholeCase((60, 10, 32, 512)),
     "nircam_sub": WholeCase((3, 10, 160, 160)),
     "nirspec_irs2_rapid": WholeCase((1, 10, 2048, 2048), 15, 690),
+    "miri_full": WholeCase((2, 10, 1024, 1032), 15, 370, steps=INTERFERENCE),
+    "miri_prism": WholeCase(
+        (200, 20, 416, 72), 15, 870, mode="miri_slitlessprism", steps=INTERFERENCE
+    ),
 }
 LARGE = {
     "many_long": LargeCase((500, 60, 256, 256), {"ystart": 1793, "subarray": "SUB256"}, 5, 100),
     "many_short": LargeCase((580, 10, 400, 400), {"ystart": 1649, "subarray": "SUB400P"}, 20, 120),
+    "miri_many": LargeCase((500, 60, 256, 256), {}, 5, 25, mode="miri_sub256", steps=INTERFERENCE),
 }
 
 
@@ -69,13 +89,15 @@ def start_seconds(rounds):
 def bench_whole(name, rounds, jwst, start, folder):
     """Run the reference, onramp and the copy on a simulated exposure in turn; return the Row."""
     case = WHOLE[name]
-    simulation = [sys.executable, ROOT / "scripts" / "simulate.py", "--seed", "1"]
-    output([*simulation, "--modes", name, "--output", folder])
-    ours = onramp_command(folder)
+    shape = json.dumps(dict(zip(("nints", "ngroups", "ny", "nx"), case.shape)))
+    output([sys.executable, "-c", SIMULATE, case.mode or name, folder, shape])
+    ours = onramp_command(folder, case.steps)
     subprocess.run(ours, check=True)
     runs = {
-        "reference": reference_command(folder, jwst), "onramp": ours, "copy": copy_command(folder)
-    }  # fmt: skip
+        "reference": reference_command(folder, jwst, case.steps),
+        "onramp": ours,
+        "copy": copy_command(folder),
+    }
     costs = {run: [] for run in runs}
     for _ in range(rounds):
         for run, command in runs.items():
@@ -96,7 +118,7 @@ def bench_large(name, rounds, full, start, folder):
     case = LARGE[name]
     nints = case.shape[0] if full else case.few
     output([sys.executable, HERE / "large_exposure.py", name, nints, folder])
-    command = onramp_command(folder)
+    command = onramp_command(folder, case.steps)
     costs = {"onramp": [cost(command) for _ in range(rounds)]}
     found = middle(costs["onramp"])
     shape = (nints, *case.shape[1:])
@@ -112,24 +134,31 @@ def sample_ns(found, shape, start):
     return (found.cpu - start) / (nints * ngroups * ny * nx) * 1e9
 
 
-def onramp_command(folder):
+def onramp_command(folder, steps=None):
     """Return onramp's command for the exposure in a folder."""
+    chosen = [
+        f"--steps.{step}.{name}={json.dumps(value)}"
+        for step, values in (steps or {}).items()
+        for name, value in values.items()
+    ]
     (uncal,) = (folder / "uncal").glob("*.fits")
     return [
         *(sys.executable, "-m", "onramp.cli", "detector1", str(uncal), "--quiet"),
         *("--references", str(folder / "references")),
         *("--output_dir", str(folder / "onramp")),
+        *chosen,
     ]
 
 
-def reference_command(folder, jwst):
+def reference_command(folder, jwst, steps=None):
     """Return the reference's command for the exposure in a folder."""
     (uncal,) = (folder / "uncal").glob("*.fits")
-    references = (folder / "references").glob("*.fits")
+    references = (folder / "references").iterdir()
     case = {
         "uncal": str(uncal),
         "references": {path.name.split("_")[2]: str(path) for path in references},
         "output_dir": str(folder / "reference"),
+        "steps": steps or {},
         "ramp": False,
     }
     cases = folder / "cases.json"
@@ -141,6 +170,6 @@ def copy_command(folder):
     """Return a command that reads what onramp reads and writes what it has written."""
     copies = folder / "copy"
     copies.mkdir()
-    inputs = sorted([*(folder / "uncal").glob("*.fits"), *(folder / "references").glob("*.fits")])
+    inputs = sorted([*(folder / "uncal").glob("*.fits"), *(folder / "references").iterdir()])
     products = sorted((folder / "onramp").glob("*.fits"))
     return [sys.executable, "-S", "-c", COPY, str(copies), *map(str, [*inputs, *products])]
