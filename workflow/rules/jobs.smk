@@ -39,7 +39,13 @@ DETECTOR1 = {
     "crash_file": CRASH_FILE,
 }
 BATCHES = Batches(
-    workflow, RESULTS, BATCH_SECONDS, exposures, parameters_of, DETECTOR1, [MADE, WANTED_PICTURE]
+    workflow,
+    RESULTS,
+    BATCH_SECONDS,
+    exposures,
+    parameters_of,
+    DETECTOR1,
+    [MADE, WANTED_PICTURE],
 )
 
 
