@@ -121,7 +121,7 @@ def test_every_case_has_a_row(benchmarks):
     bench, steps, whole = (benchmarks[name] for name in ("bench", "step_cases", "whole"))
     options = bench.parse([])
     assert options.rounds == 5
-    assert options.cases == [*steps.CASES, *whole.WHOLE, *whole.LARGE]
+    assert options.cases == [*steps.CASES, *bench.SLITLESS, *whole.WHOLE, *whole.LARGE]
     assert bench.parse(["--steps"]).cases == [*steps.CASES]
     took = {"cpu": 2.0, "peak_mb": 100.0, "stream": 0.1}
     threads = {"one": 2.0, "two": 1.1, "same_bits": False}

@@ -178,7 +178,7 @@ def test_the_sums_of_the_uncal_are_not_taken_over(exposure, tmp_path):
 @pytest.mark.parametrize("name", ["parameters.yaml", "provenance.json"])
 def test_a_text_that_cannot_be_written_leaves_no_product(exposure, tmp_path, monkeypatch, name):
     def full(path, mode):
-        if mode == "w" and name in path.name:
+        if mode == "wb" and name in path.name:
             raise OSError(28, "No space left on device")
         return open(path, mode)
 

@@ -168,8 +168,8 @@ class SuperstripeCalibration(Calibration):
                     target = slice(low - first, high - first), slice(None)
                     yield Place(position, repeat, rows, slice(None), target)
 
-    def load(self, first, last):
-        """Return the samples and flags of rows [first, last) after refpix."""
+    def load(self, first, last, ngroups=None):
+        """Return samples and flags of rows [first, last) after refpix; as `Calibration.load`."""
         nints, ngroups, _, nx = self.exposure.shape
         repeats = len(self._pieces[0])
         data = np.full((nints, ngroups, last - first, nx), np.nan, np.float32)
@@ -178,7 +178,7 @@ class SuperstripeCalibration(Calibration):
             parts = self.positions[place.position].ramps(*place.rows)
             for whole, part in zip((data, groupdq), parts):
                 whole[:, place.repeat :: repeats, *place.target] = part[..., place.columns]
-        return data, groupdq
+        return data[:, :ngroups], groupdq[:, :ngroups]
 
     def early_zeroframe(self, first, last, done):
         """Return the zero frames of rows [first, last) after those steps up to refpix in `done`."""

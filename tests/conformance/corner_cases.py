@@ -137,15 +137,15 @@ def _optional_steps_of_miri():
     lost = {"skip": False, "signal_threshold": 12000.0, "save_results": True}
     windows = {"skip": False, "persistence_time": 1, "dn_threshold": 200.0, "save_results": True}
     return [
-        of_miri("flicker", {"clean_flicker_noise": cleaned}),
-        of_miri("flicker_masks", {"clean_flicker_noise": {**cleaned, "single_mask": False}}),
+        of_miri("flicker_saved", {"clean_flicker_noise": cleaned}),
+        of_miri("flicker_masks_saved", {"clean_flicker_noise": {**cleaned, "single_mask": False}}),
         Case("miri_flicker_full", "miri_full", {"ngroups": 5, "nints": 1},
              {"clean_flicker_noise": cleaned}),
-        of_miri("charge_migration", {"charge_migration": lost}),
+        of_miri("charge_migration_of_some", {"charge_migration": lost}),
         of_miri("charge_migration_of_all", {"charge_migration": {**lost, "signal_threshold": 0.0}})
         ._replace(refusal="fewer than two groups are usable"),
         of_miri("charge_migration_likely", {"charge_migration": lost, **LIKELY}),
-        of_miri("persistence", {"persistence": windows}),
+        of_miri("persistence_of_faint", {"persistence": windows}),
         of_miri("jumps_everywhere", {"jump": AFTER_JUMPS}, cosmic_rays_per_s_cm2=1e6),
         of_miri("samples_at_the_top", {}, stray_samples(65535)),
         of_miri("gain_unusable", {}, unusable_values("gain", np.nan, 0.0, -1.0)),

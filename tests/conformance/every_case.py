@@ -12,3 +12,7 @@ ALL_CASES = [
     *CASES, *IRS2_CASES, *REAL_CASES, *OPTIONAL_CASES, *CORNER_CASES, *STRIPE_CASES,
     *MATRIX,
 ]  # fmt: skip
+
+twice = {case.name for case in ALL_CASES if sum(other.name == case.name for other in ALL_CASES) > 1}
+if twice:
+    raise ValueError(f"two cases are called {', '.join(sorted(twice))}")
