@@ -34,7 +34,7 @@ def make(case, nints, folder):
     """
     _, ngroups, ny, nx = case.shape
     exposure = simulate(
-        "nircam_sub", folder, 1, nints=case.simulated, ngroups=ngroups, ny=ny, nx=nx, **case.changes
+        case.mode, folder, 1, nints=case.simulated, ngroups=ngroups, ny=ny, nx=nx, **case.changes
     )
     whole = exposure.uncal.with_suffix(".partial")
     with (

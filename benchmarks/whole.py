@@ -12,6 +12,11 @@ from table import Row
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 REFERENCE = ROOT / "tests" / "conformance" / "run_reference.py"
+SIMULATE = (
+    "import json, sys\n"
+    "from onramp.simulate import simulate\n"
+    "simulate(sys.argv[1], sys.argv[2], 1, **json.loads(sys.argv[3]))\n"
+)
 COPY = (
     "import sys, pathlib\n"
     "target = pathlib.Path(sys.argv[1])\n"
@@ -31,9 +36,9 @@ class WholeCase(NamedTuple):
     """How many times less CPU than the reference."""
     target_mb: float | None = None
     mode: str | None = None
-    """The simulated mode, if it is not the case's name."""
-    steps: tuple = ()
-    """Steps that are on though they are off by default."""
+    """Of the simulator; None: the case's name."""
+    steps: dict | None = None
+    """Parameters of both pipelines."""
 
 
 class LargeCase(NamedTuple):
@@ -42,13 +47,20 @@ class LargeCase(NamedTuple):
     shape: tuple
     """nints, ngroups, ny, nx."""
     changes: dict
-    """Further fields of the simulated mode `nircam_sub` to change."""
+    """Further fields of the simulated mode to change."""
     simulated: int
     """Integrations that are simulated, and then repeated."""
     few: int
     """Integrations that tell the time of a sample already."""
     target_mb: float = 1500
+    mode: str = "nircam_sub"
+    steps: dict | None = None
 
+
+FLICKER_AND_CHARGE = {"charge_migration": {"skip": False}, "clean_flicker_noise": {"skip": False}}
+INTERFERENCE = {"emicorr": {"skip": False}}
+"""The waves of the reference, fitted together with the ramps: the archive's parameter files differ
+from the default in that alone."""
 
 WHOLE = {
     "nircam_full": WholeCase((1, 10, 2048, 2048), 20, 700),
@@ -57,12 +69,17 @@ WHOLE = {
     "nircam_sub": WholeCase((3, 10, 160, 160)),
     "nirspec_irs2_rapid": WholeCase((1, 10, 2048, 2048), 15, 690),
     "nircam_full_flicker": WholeCase(
-        (1, 10, 2048, 2048), 15, 690, "nircam_full", ("charge_migration", "clean_flicker_noise")
+        (1, 10, 2048, 2048), 15, 690, mode="nircam_full", steps=FLICKER_AND_CHARGE
+    ),
+    "miri_full": WholeCase((2, 10, 1024, 1032), 15, 370, steps=INTERFERENCE),
+    "miri_prism": WholeCase(
+        (200, 20, 416, 72), 15, 870, mode="miri_slitlessprism", steps=INTERFERENCE
     ),
 }
 LARGE = {
     "many_long": LargeCase((500, 60, 256, 256), {"ystart": 1793, "subarray": "SUB256"}, 5, 100),
     "many_short": LargeCase((580, 10, 400, 400), {"ystart": 1649, "subarray": "SUB400P"}, 20, 120),
+    "miri_many": LargeCase((500, 60, 256, 256), {}, 5, 25, mode="miri_sub256", steps=INTERFERENCE),
 }
 
 
@@ -76,8 +93,8 @@ def start_seconds(rounds):
 def bench_whole(name, rounds, jwst, start, folder):
     """Run the reference, onramp and the copy on a simulated exposure in turn; return the Row."""
     case = WHOLE[name]
-    simulation = [sys.executable, ROOT / "scripts" / "simulate.py", "--seed", "1"]
-    output([*simulation, "--modes", case.mode or name, "--output", folder])
+    shape = json.dumps(dict(zip(("nints", "ngroups", "ny", "nx"), case.shape)))
+    output([sys.executable, "-c", SIMULATE, case.mode or name, folder, shape])
     ours = onramp_command(folder, case.steps)
     subprocess.run(ours, check=True)
     runs = {
@@ -105,7 +122,7 @@ def bench_large(name, rounds, full, start, folder):
     case = LARGE[name]
     nints = case.shape[0] if full else case.few
     output([sys.executable, HERE / "large_exposure.py", name, nints, folder])
-    command = onramp_command(folder)
+    command = onramp_command(folder, case.steps)
     costs = {"onramp": [cost(command) for _ in range(rounds)]}
     found = middle(costs["onramp"])
     shape = (nints, *case.shape[1:])
@@ -121,27 +138,32 @@ def sample_ns(found, shape, start):
     return (found.cpu - start) / (nints * ngroups * ny * nx) * 1e9
 
 
-def onramp_command(folder, steps=()):
-    """Return onramp's command for the exposure in a folder, some steps put on."""
+def onramp_command(folder, steps=None):
+    """Return onramp's command for the exposure in a folder."""
+    chosen = [
+        f"--steps.{step}.{name}={json.dumps(value)}"
+        for step, values in (steps or {}).items()
+        for name, value in values.items()
+    ]
     (uncal,) = (folder / "uncal").glob("*.fits")
     return [
         *(sys.executable, "-m", "onramp.cli", "detector1", str(uncal), "--quiet"),
         *("--references", str(folder / "references")),
         *("--output_dir", str(folder / "onramp")),
-        *(f"--steps.{step}.skip=false" for step in steps),
+        *chosen,
     ]
 
 
-def reference_command(folder, jwst, steps=()):
-    """Return the reference's command for the exposure in a folder, some steps put on."""
+def reference_command(folder, jwst, steps=None):
+    """Return the reference's command for the exposure in a folder."""
     (uncal,) = (folder / "uncal").glob("*.fits")
-    references = (folder / "references").glob("*.fits")
+    references = (folder / "references").iterdir()
     case = {
         "uncal": str(uncal),
         "references": {path.name.split("_")[2]: str(path) for path in references},
         "output_dir": str(folder / "reference"),
+        "steps": steps or {},
         "ramp": False,
-        "steps": {step: {"skip": False} for step in steps},
     }
     cases = folder / "cases.json"
     cases.write_text(json.dumps([case]))
@@ -152,6 +174,6 @@ def copy_command(folder):
     """Return a command that reads what onramp reads and writes what it has written."""
     copies = folder / "copy"
     copies.mkdir()
-    inputs = sorted([*(folder / "uncal").glob("*.fits"), *(folder / "references").glob("*.fits")])
+    inputs = sorted([*(folder / "uncal").glob("*.fits"), *(folder / "references").iterdir()])
     products = sorted((folder / "onramp").glob("*.fits"))
     return [sys.executable, "-S", "-c", COPY, str(copies), *map(str, [*inputs, *products])]

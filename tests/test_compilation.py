@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import subprocess
+import sys
 import time
 
 import pytest
@@ -115,3 +116,13 @@ def test_mark_is_where_the_kernels_are(monkeypatch, tmp_path):
 
 def test_each_warm_up_has_its_mark():
     assert compilation.mark_file() != compilation.mark_file("onramp.warm_miri")
+
+
+def test_kernels_from_the_cache_need_no_linear_algebra():
+    code = "import sys; from onramp import warm; warm.main(); print(*sys.modules)"
+    for _ in range(2):  # the first may have to compile
+        loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert loaded.returncode == 0, loaded.stderr
+    modules = loaded.stdout.split()
+    assert "numba.np.arrayobj" in modules
+    assert not {"numba.np.linalg", "scipy.linalg"} & set(modules)

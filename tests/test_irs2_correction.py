@@ -61,8 +61,9 @@ def test_places_are_a_permutation():
     fourier._arrange(series, ticks, ticks, fourier.places(), rows)
     assert np.array_equal(np.sort(rows.ravel()), np.arange(FRAME_READS))
     back = np.empty_like(series)
-    fourier._collect(rows, ticks, ticks, fourier.places(), back)
+    fourier._collect(rows, ticks, ticks, fourier.places(), back, False)
     assert np.array_equal(back, series)
+    assert np.array_equal(fourier.reads_of(rows, ticks[::-1], True), series[::-1, ::-1])
 
 
 def test_transform_is_the_plain_one(rng):
@@ -135,7 +136,7 @@ def test_noise_of_a_sector(rng):
     weights = fourier.sort_weights(table)
     spectrum = fourier.forward(fourier.arranged(output, correction.ALL_TICKS))
     wanted = correction.SCIENCE_TICKS
-    noise = correction.noise_of(reads, 0, weights, spectrum, wanted)
+    noise = fourier.reads_of(correction.noise_of(reads, 0, weights, spectrum), wanted)
     spread = np.zeros_like(reads)
     for block in range(32):
         a, b, c, d = reads[22 * block + 9 : 22 * block + 13]

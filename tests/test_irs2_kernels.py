@@ -81,10 +81,9 @@ def test_noise_is_subtracted(backwards, ngroups):
     time = row * ROW_READS + pixels.ticks[:, None] - (2048 * ROW_READS - 1) / 2
     line = lines.intercept[..., None] + time * lines.slope[..., None].astype(float)
     rest = data - mean
-    own = noise[..., row]
-    expected = rest - line * (rest != 0) - own
+    expected = rest - line * (rest != 0) - noise
     expected[:, 0] += mean[0]
-    expected[:, 2] = own[:, 2] + mean[2]
+    expected[:, 2] = noise[:, 2] + mean[2]
     subtract_noise(data, noise, lines, pixels)
     assert np.allclose(data, expected, rtol=1e-6, atol=1e-5)
 

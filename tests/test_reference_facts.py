@@ -39,6 +39,19 @@ def test_value_in_a_comment_is_none():
     assert keywords_of(header.tostring().encode()) == {}
 
 
+@pytest.mark.parametrize(
+    "mode",
+    ["nircam_sub", "nircam_dhs", "niriss_superstripes", "nircam_superstripes",
+     "nircam_pure_superstripes", "nircam_repeated_superstripes"],
+)  # fmt: skip
+def test_area_is_that_of_the_exposure(tmp_path, mode):
+    simulated = simulate(mode, tmp_path, 3, ngroups=2)
+    facts = read_facts(simulated.uncal, "x")
+    with Exposure(simulated.uncal) as exposure:
+        for field in facts.area._fields:
+            assert getattr(facts.area, field) == getattr(exposure.area, field), field
+
+
 def test_long_header_is_read_to_its_end(uncal):
     with fits.open(uncal, mode="update") as file:
         for n in range(700):

@@ -1,9 +1,7 @@
 """What the products' headers say of their making, in the reference pipeline's keywords."""
 
-import io
 import json
 
-import numpy as np
 from astropy.io import fits
 
 from onramp.provenance import parameter_lines, software_cards
@@ -132,11 +130,21 @@ def asdf_extension(file_name, model, read_times=None):
     """
     more = f"  exposure:\n    read_times: {json.dumps(read_times)}\n" if read_times else ""
     text = ASDF_DOCUMENT.format(file_name=json.dumps(file_name), model=model, more=more).encode()
-    column = fits.Column("ASDF_METADATA", f"{len(text)}B", array=np.frombuffer(text, "u1")[None])
-    table = fits.BinTableHDU.from_columns([column], name="ASDF")
-    buffer = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
-    return buffer.getvalue()[BLOCK:]
+    cards = [  # written out, since making a table with astropy imports a hundred modules
+        ("XTENSION", "BINTABLE", "binary table extension"),
+        ("BITPIX", 8, "array data type"),
+        ("NAXIS", 2, "number of array dimensions"),
+        ("NAXIS1", len(text), "length of dimension 1"),
+        ("NAXIS2", 1, "length of dimension 2"),
+        ("PCOUNT", 0, "number of group parameters"),
+        ("GCOUNT", 1, "number of groups"),
+        ("TFIELDS", 1, "number of table fields"),
+        ("TTYPE1", "ASDF_METADATA"),
+        ("TFORM1", f"{len(text)}B"),
+        ("EXTNAME", "ASDF", "extension name"),
+    ]
+    content = fits.Header(cards).tostring().encode("ascii") + text
+    return content.ljust(-(-len(content) // BLOCK) * BLOCK, b"\0")
 
 
 def with_unit(keywords, unit):

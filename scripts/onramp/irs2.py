@@ -186,14 +186,12 @@ class Irs2Correction:
             own = np.zeros((interleaving.ROW_READS, SCIENCE), np.float32)
             own[ticks[read]] = reads[PLACE[columns[read]]]
             correction.remove_line(own, ticks[read], line)
-            wanted = self._kept_ticks(output)
             if output == 0:
                 correction.guess_missing(own)
-                filled = correction.fill_gaps(own, self._smoothing)
-                spectrum = irs2_fourier.forward(filled)
-                noise = irs2_fourier.reads_of(filled, wanted)
+                noise = correction.fill_gaps(own, self._smoothing)
+                spectrum = irs2_fourier.forward(noise)
             else:
-                noise = correction.noise_of(own, output - 1, self._weights, spectrum, wanted)
+                noise = correction.noise_of(own, output - 1, self._weights, spectrum)
             self._keep(i, g, output, noise)
 
     def _kept_ticks(self, output):
@@ -204,16 +202,18 @@ class Irs2Correction:
 
     def _keep(self, i, g, output, noise):
         """
-        Write what an output's pixels read of the noise, (n, 2048) by rows of file and detector.
+        Write what an output's pixels read of the noise, in the file's orientation.
 
         Of the reference output its reads are written, gaps filled, if it is to be preserved.
         """
-        if not len(noise):
+        ticks = self._kept_ticks(output)
+        if not ticks.size:
             return
         first = int(self._chosen[: output * OUTPUT_COLUMNS].sum())
-        if self._frames.detector == "NRS2":
-            first = self._height - len(noise) - first
-        self._kept.write(i, g, first, noise)
+        turned = self._frames.detector == "NRS2"
+        if turned:
+            first = self._height - ticks.size - first
+        self._kept.write(i, g, first, irs2_fourier.reads_of(noise, ticks, turned))
 
     def subtract(self, first, data, pixeldq):
         """

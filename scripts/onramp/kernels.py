@@ -12,6 +12,9 @@ def kernel(function, **options):
     """
     Decorate a kernel: cached on disk, free of the interpreter lock, IEEE division, no fast math.
 
+    Kernels of the default steps use loops in place of ``any``, ``min`` and other reductions: with
+    these each process loads numba's linear algebra and, if it is installed, scipy's.
+
     Parameters
     ----------
     function : callable

@@ -12,7 +12,6 @@ SURVEY_PIXEL = 37  # bytes for each pixel of the frame while it is surveyed
 FULL_FRAME_PIXEL = 11  # bytes for each detector pixel while reference pixels are located
 KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
 SAMPLE = 10  # bytes for each sample of a band
-TRIMMED_SAMPLE = 8  # bytes more for each sample of a band: copies without groups nobody can use
 WAVE_PIXEL = 10  # bytes for each pixel of each integration while waves are found: emicorr
 HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
@@ -64,13 +63,12 @@ def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
     if interleaved:
         ny, shape = FULL, (nints, ngroups, FULL, nx)
     survey = SURVEY_PIXEL * ny * nx + FULL_FRAME_PIXEL * FULL * FULL * (ny * nx < FULL * FULL)
-    waves = not steps.emicorr.skip
-    survey += WAVE_PIXEL * nints * ny * nx * waves
+    survey += WAVE_PIXEL * nints * ny * nx * (not steps.emicorr.skip)
     if interleaved:
         survey += INTERLEAVED_SURVEY + INTERLEAVED_GROUP * cores
     height = band_height(shape, cores, rows)
     workers = min(cores, math.ceil(ny / height))
-    sample = SAMPLE + OPTION_SAMPLE * _needs_more(steps) + TRIMMED_SAMPLE * waves
+    sample = SAMPLE + OPTION_SAMPLE * _needs_more(steps)
     band = (min(height + HALO, ny) * nx) * (nints * ngroups * sample + nints * 20)
     band += (height + HALO) * nx * ngroups * NOISE_SAMPLE * interleaved
     stream = KEPT_PIXEL * ny * nx + workers * band

@@ -1,5 +1,6 @@
 """What in an exposure's primary header decides its reference files, read for thousands of them."""
 
+import contextlib
 import re
 from types import MappingProxyType
 from typing import NamedTuple
@@ -11,6 +12,8 @@ LARGEST = 1 << 20  # bytes
 CARD = re.compile(
     rb"(?:^|(?<=\n))([A-Z0-9_-]{1,8}) *= *(?:'((?:[^']|'')*)'|([^/\n' ]+))", re.MULTILINE
 )
+
+STRIPED = re.compile(rb"MSTR_RD1|SSTR_NST")
 
 META = MappingProxyType(
     {
@@ -63,6 +66,18 @@ class Region(NamedTuple):
     ny: int
 
 
+class _Placement(NamedTuple):
+    """What `onramp.stripes` asks of a placement."""
+
+    name: str
+    xstart: int
+    ystart: int
+    nx: int
+    ny: int
+    fastaxis: int
+    slowaxis: int
+
+
 class ExposureFacts(NamedTuple):
     """An exposure as far as the choice of its references goes; named as `Exposure`'s attributes."""
 
@@ -74,6 +89,8 @@ class ExposureFacts(NamedTuple):
     readpatt: str
     date_obs: str
     subarray: Region
+    area: Region
+    """What references have to cover: more than the subarray where it is striped."""
     keywords: dict
     """Value of each keyword of META that the header has."""
 
@@ -93,7 +110,8 @@ def read_facts(uncal, name) -> ExposureFacts:
     InputError
         If the file cannot be read, or keywords are missing.
     """
-    found = keywords_of(_primary(uncal))
+    header = _primary(uncal)
+    found = keywords_of(header)
     try:
         region = Region(
             _text(found["SUBARRAY"]),
@@ -102,21 +120,40 @@ def read_facts(uncal, name) -> ExposureFacts:
         words = (_text(found[keyword]) for keyword in ("INSTRUME", "DETECTOR", "EXP_TYPE"))
         date = f"{found['DATE-OBS']}T{found['TIME-OBS']}"
         return ExposureFacts(
-            str(uncal), name, *words, _text(found.get("READPATT", "N/A")), date, region, found
-        )
+            str(uncal), name, *words, _text(found.get("READPATT", "N/A")), date, region,
+            _area(region, header), found,
+        )  # fmt: skip
     except KeyError as missing:
         raise InputError(f"{uncal}: {missing.args[0]} missing; is this an uncal file?") from None
     except (TypeError, ValueError):
         raise InputError(f"{uncal}: SUBSTRT, SUBSIZE: no whole numbers; mend the header") from None
 
 
-def keywords_of(header: bytes) -> dict:
+def _area(region, header):
+    """Return what references have to cover; the job says so if the keywords are no good."""
+    if not STRIPED.search(header):
+        return region
+    from onramp.stripe_keywords import KEYWORDS
+    from onramp.stripes import Pattern, Stripes
+
+    words = keywords_of(header, (*KEYWORDS, "FASTAXIS", "SLOWAXIS"))
+    with contextlib.suppress(KeyError, TypeError, ValueError):
+        pattern = Pattern(*(int(words[keyword]) for keyword in KEYWORDS))
+        axes = int(words["FASTAXIS"]), int(words["SLOWAXIS"])
+        if any(pattern):
+            stripes = Stripes(pattern, _Placement(*region, *axes))
+            place = stripes.whole if stripes.number else stripes.area
+            return Region(*place[: len(Region._fields)])
+    return region
+
+
+def keywords_of(header: bytes, names=META) -> dict:
     """Return the values of a header's cards that may decide the choice: text, numbers, booleans."""
     lines = b"\n".join(header[n : n + 80] for n in range(0, len(header), 80))
     found = {}
     for keyword, text, plain in CARD.findall(lines):
         name = keyword.decode("ascii")
-        if name in META:
+        if name in names:
             found.setdefault(name, _value(plain) if plain else _unquoted(text))
     return found
 

@@ -151,7 +151,8 @@ class OpenReference:
         if not self.has("DQ"):
             width = next(iter(self._stored_images.values())).shape[-1]
             return np.zeros((last - first, width), np.uint32)[rows]
-        return translate(self._stored_images["DQ"].read(first, last)[rows], self._definition)
+        image = self._stored_images["DQ"]
+        return translate(image.native(image.stored(first, last)[rows]), self._definition)
 
     def table(self, name):
         """Return a small table, or None if there is none."""

@@ -187,6 +187,7 @@ class Stream:
         if extended:
             events = extended_events.flag_extended_events(self)
             self.searched = self.searched._replace(events=events)
+            self._look_again_at_unusable_groups()
         since = self.stopwatch.add("jump", since)
         if self.fits and self.fitting.trims:
             self.trim(self.fitting, self.fitting.usable_groups(self.groupdq))
@@ -197,6 +198,14 @@ class Stream:
             sizes = self.each_band(self._count_segments, parts)
             self.fitting.optional_size = tuple(int(size) for size in np.max(list(sizes), axis=0))
             self.stopwatch.add("ramp_fit", since)
+
+    def _look_again_at_unusable_groups(self):
+        """Find groups that are usable after all: in widened snowballs nothing is DO_NOT_USE."""
+        for place in np.argwhere(self.unusable):
+            plane = self.groupdq[tuple(place)]
+            self.unusable[tuple(place)] = bool(np.all(plane & np.uint8(DO_NOT_USE)))
+        if self.fits:
+            self.trim(self.fitting)
 
     def run(self):
         """Pass all bands through the steps, to the recorders; return the Outcome."""

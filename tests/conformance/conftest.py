@@ -1,10 +1,10 @@
-"""Run both pipelines once for all the cases that are selected, and print how they agree."""
+"""Run both pipelines on the cases that are selected, and print how they agree."""
 
 import pytest
 from case import Case
 from environment import ROOT, reference_python
 from every_case import ALL_CASES
-from running import prepare, run_all
+from running import Runs
 
 TABLE = ROOT / "build" / "conformance.tsv"
 COLUMNS = "case", "product", "extension", "worst", "fraction", "unequal", "problem"
@@ -17,14 +17,15 @@ def jwst_python():
 
 @pytest.fixture(scope="session")
 def runs(request, jwst_python, tmp_path_factory):
-    """What became of each selected case, by name."""
+    """What became of each selected case, by name; see `Runs`."""
     selected = _selected(request.session.items)
-    folder = tmp_path_factory.mktemp("cases")
-    inputs = {}
-    for seed, case in enumerate(ALL_CASES, start=1):
-        if case.name in selected:
-            inputs[case.name] = prepare(case, folder / case.name, seed)
-    return run_all(inputs, jwst_python, folder)
+    cases = {
+        case.name: (case, seed)
+        for seed, case in enumerate(ALL_CASES, start=1)
+        if case.name in selected
+    }
+    with Runs(cases, jwst_python, tmp_path_factory.mktemp("cases")) as runs:
+        yield runs
 
 
 def _selected(items):

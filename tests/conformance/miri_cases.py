@@ -152,7 +152,7 @@ def _interference():
 def _optional():
     bright = miri_edits.early_saturation
     clean = {"clean_flicker_noise": {"skip": False, "save_results": True, "save_mask": True}}
-    lost = {"charge_migration": {"skip": False, "signal_threshold": 300.0, "save_results": True}}
+    lost = {"charge_migration": {"skip": False, "signal_threshold": 12400.0, "save_results": True}}
     windows = {"persistence": {"skip": False, "persistence_time": 1, "persistence_dnu": True,
                                "save_results": True}}  # fmt: skip
     likely = {"ramp_fit": {"algorithm": "LIKELY"}}

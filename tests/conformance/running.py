@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import math
+import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +16,7 @@ from onramp.parameters import parse_steps
 from onramp.simulate import simulate
 
 HERE = Path(__file__).parent
+LARGEST_LOT = 400e6  # bytes of uncal files; products take some thirty times as much
 
 
 class Input(NamedTuple):
@@ -56,6 +59,59 @@ def prepare(case, folder, seed):
         files = simulate(case.mode, folder, seed, **case.changes)
     references = {"ipc": "N/A", **files.references, **case.edit(files)}
     return Input(files.uncal, references, case.steps, folder, case.pipeline)
+
+
+class Runs:
+    """
+    What became of cases, by name: run lot by lot, so that only one lot's products are on the disk.
+
+    Parameters
+    ----------
+    cases : dict of str to (Case, int)
+        Each case and its seed, in the order in which they are going to be looked at.
+    python : Path
+        The reference's interpreter.
+    folder : Path
+    """
+
+    def __init__(self, cases, python, folder):
+        self._cases, self._python, self._folder = cases, python, folder
+        self._lot = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._clear()
+
+    def __getitem__(self, name):
+        if name not in self._lot:
+            names = list(self._cases)
+            self._run(names[names.index(name) :])
+        return self._lot[name]
+
+    def of(self, names):
+        """Return the runs of some cases whose products are wanted at the same time."""
+        if not self._lot.keys() >= set(names):
+            self._run(names, math.inf)
+        return self._lot
+
+    def _run(self, names, largest=LARGEST_LOT):
+        self._clear()
+        inputs, size = {}, 0
+        for name in names:
+            case, seed = self._cases[name]
+            inputs[name] = prepare(case, self._folder / name, seed)
+            size += inputs[name].uncal.stat().st_size
+            if size > largest:
+                break
+        self._lot = run_all(inputs, self._python, self._folder)
+
+    def _clear(self):
+        self._lot = {}
+        for path in self._folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
 
 
 def run_all(inputs, python, folder):

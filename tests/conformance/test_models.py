@@ -22,7 +22,8 @@ pytestmark = pytest.mark.uses_cases(*OPENED)
 @pytest.fixture(scope="module")
 def products(runs):
     """Paths of the products of some cases, by case."""
-    return {name: runs[name].products("onramp") for name in OPENED}
+    found = runs.of(OPENED)
+    return {name: found[name].products("onramp") for name in OPENED}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,10 @@ def parameter(case):
     return pytest.param(case, id=case.name, marks=marks)
 
 
-every_case = pytest.mark.parametrize("case", [parameter(case) for case in ALL_CASES])
+every_case = pytest.mark.parametrize(
+    "case", [parameter(case) for case in ALL_CASES], scope="module"
+)
+"""The scope has all tests of a case follow each other."""
 
 
 def pairs(run):
@@ -58,6 +61,6 @@ def test_headers_agree(case, runs):
 
 @pytest.mark.parametrize("case", [parameter(case) for case in REAL_CASES[:1]])
 def test_flight_pixels_have_the_known_number_of_nan(case, runs):
-    rate = fits.getdata(runs[case.name].products("onramp")["rate"])
+    rate = fits.getdata(runs.of([case.name])[case.name].products("onramp")["rate"])
     assert rate.size == 16384
     assert np.isnan(rate).sum() == 50

@@ -14,6 +14,7 @@ def tree(folder):
         return {name: file[name] for name in ("meta", "frequencies", "subarray_cases")}
 
 
+@pytest.mark.uses_cases(*CASES)
 @pytest.mark.parametrize("case", CASES)
 def test_waves_are_those_of_the_reference(case, runs):
     ours, theirs = (tree(folder) for folder in (runs[case].onramp, runs[case].reference))

@@ -189,7 +189,7 @@ def _spread():
 SPREAD_TICKS, SPREAD_SOURCES = _spread()
 
 
-def noise_of(reads, amplifier, weights, output_spectrum, wanted):
+def noise_of(reads, amplifier, weights, output_spectrum):
     """
     Return what an amplifier's pixels read of the electronics' noise.
 
@@ -204,15 +204,12 @@ def noise_of(reads, amplifier, weights, output_spectrum, wanted):
         reference pixels.
     output_spectrum : (89, 8193) complex64
         Of the reference output.
-    wanted : (nticks,) int64
-        Ticks whose noise is wanted.
 
     Returns
     -------
-    (nticks, 2048) float32
-        [DN]
+    (89, 16384) float32
+        At all ticks, as `irs2_fourier.reads_of` takes it [DN].
     """
     filters = AMPLIFIERS + amplifier, amplifier
     spread = irs2_fourier.arranged(reads[SPREAD_SOURCES], SPREAD_TICKS)
-    noise = irs2_fourier.weigh(spread, weights, filters, output_spectrum)
-    return irs2_fourier.reads_of(noise, wanted)
+    return irs2_fourier.weigh(spread, weights, filters, output_spectrum)

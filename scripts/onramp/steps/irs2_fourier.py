@@ -74,10 +74,25 @@ def arranged(series, ticks):
     return rows
 
 
-def reads_of(rows, ticks):
-    """Return the reads of some ticks of an arranged frame, (n, 2048) float32."""
+def reads_of(rows, ticks, backwards=False):
+    """
+    Return reads of an arranged frame.
+
+    Parameters
+    ----------
+    rows : (89, 16384) float32
+        From `arranged`, or what it becomes.
+    ticks : (n,) int64
+        The clock ticks that are wanted.
+    backwards : bool
+        Whether the last detector row comes first.
+
+    Returns
+    -------
+    (n, 2048) float32
+    """
     series = np.empty((len(ticks), SCIENCE), np.float32)
-    _collect(rows, *_by_row(ticks), places(), series)
+    _collect(rows, *_by_row(ticks), places(), series, backwards)
     return series
 
 
@@ -165,11 +180,17 @@ def _arrange(series, ticks, order, places, rows):
 
 
 @kernel
-def _collect(rows, ticks, order, places, found):
+def _collect(rows, ticks, order, places, found, backwards):
     for n in range(ticks.size):
         tick = ticks[n]
         row, reads = rows[places.row[tick]], found[order[n]]
         start, turn = places.start[tick], places.turn[tick]
+        if backwards:
+            for y in range(SCIENCE - turn):
+                reads[SCIENCE - 1 - turn - y] = row[start + STRIDE * y]
+            for y in range(turn):
+                reads[SCIENCE - 1 - y] = row[start + STRIDE * (SCIENCE - turn + y)]
+            continue
         for y in range(SCIENCE - turn):
             reads[turn + y] = row[start + STRIDE * y]
         for y in range(turn):

@@ -57,8 +57,7 @@ def subtract_noise(data, noise, lines, pixels):
     data : (ngroups, ny, 2048) float32
         [DN]
     noise : (ngroups, ny, 2048) float32
-        By detector row [DN]; for REFERENCE_OUTPUT what takes the place of the samples, less their
-        mean.
+        [DN]; for REFERENCE_OUTPUT what takes the place of the samples, less their mean.
     lines : Lines
         Arrays (ngroups, ny).
     pixels : Pixels
@@ -78,7 +77,7 @@ def subtract_noise(data, noise, lines, pixels):
             samples, own = data[g, y], noise[g, y]
             if pixels.kinds[y] == REFERENCE_OUTPUT:
                 for x in range(nx):
-                    samples[x] = own[nx - 1 - x if pixels.backwards else x] + mean[x]
+                    samples[x] = own[x] + mean[x]
                 continue
             intercept, slope = lines.intercept[g, y], lines.slope[g, y]
             for x in range(nx):
@@ -87,5 +86,5 @@ def subtract_noise(data, noise, lines, pixels):
                 value = np.float32(samples[x] - mean[x])
                 if value != 0:
                     value -= intercept + time * slope
-                value -= own[row]
+                value -= own[x]
                 samples[x] = np.float64(value) + mean[x] if kept else value

@@ -7,6 +7,7 @@ from onramp.kernels import inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import BLOCK_VALUES, load_columns
 
 CLIP_PASSES = 5
+LARGEST = np.finfo(np.float32).max
 
 
 @inner_kernel
@@ -63,7 +64,7 @@ def _clip(block, threshold, bounds, work):
     below, count, spread = work
     lower, upper = bounds
     lower[:] = -np.inf
-    upper[:] = np.finfo(np.float32).max
+    upper[:] = LARGEST
     for _ in range(CLIP_PASSES):
         changed = _moments(block, lower, upper, below, count, spread)
         for x in range(count.size):

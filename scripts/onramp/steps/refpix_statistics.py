@@ -17,7 +17,10 @@ def clipped_mean(values, limit):
     limit : float32 or float64
         [standard deviations], in the precision of the values.
     """
-    if values.min() == values.max():
+    different = 0
+    for value in values:
+        different += value != values[0]
+    if different == 0:
         return values[0]
     values = values.copy()
     squares = np.empty_like(values)

@@ -95,7 +95,11 @@ def flag_zeroframe(zeroframe, threshold, n_pix_grow_sat):
 def grow(mask, reach):
     """Grow the non-zero pixels of `mask` (ny, nx) uint8 by `reach` pixels in all directions."""
     ny, nx = mask.shape
-    if reach == 0 or not mask.any():
+    count = 0
+    for y in range(ny):
+        for x in range(nx):
+            count += mask[y, x] != 0
+    if reach == 0 or count == 0:
         return
     wide = mask.copy()
     for y in range(ny):
