@@ -5,6 +5,8 @@ The method and its constants are those of `photutils.background.Background2D` as
 it; here the spline is evaluated only where it is needed.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from onramp.kernels import kernel, median_in_place
@@ -60,7 +62,7 @@ def clipped_median(values):
     return median_in_place(values, count), count
 
 
-def mesh(image):
+def mesh(image, threads=1):
     """
     Return the background of each box; an image of five times as many pixels has 5 x 5 boxes.
 
@@ -68,6 +70,7 @@ def mesh(image):
     ----------
     image : (ny, nx) float32
         NaN where there is no data.
+    threads : int
 
     Returns
     -------
@@ -78,12 +81,14 @@ def mesh(image):
     """
     box = tuple(max(1, size // BOXES) for size in image.shape)
     shape = tuple(-(-size // step) for size, step in zip(image.shape, box))
-    medians = np.full(shape, np.nan)
-    for place in np.ndindex(shape):
+
+    def median_of(place):
         rows, columns = (slice(n * step, (n + 1) * step) for n, step in zip(place, box))
         median, count = clipped_median(image[rows, columns].astype(float).ravel())
-        if count > LEAST_GOOD * box[0] * box[1]:
-            medians[place] = median
+        return median if count > LEAST_GOOD * box[0] * box[1] else np.nan
+
+    with ThreadPoolExecutor(threads) as pool:
+        medians = np.array(list(pool.map(median_of, np.ndindex(shape)))).reshape(shape)
     return medians, box
 
 
@@ -109,7 +114,7 @@ def _smoothed(medians):
     return np.nanmedian(windows, axis=(2, 3))
 
 
-def background(image, rows, columns):
+def background(image, rows, columns, threads=1):
     """
     Return the background at some pixels of an image.
 
@@ -119,13 +124,14 @@ def background(image, rows, columns):
         NaN where there is no data.
     rows, columns : (npixels,) int
         Where it is wanted.
+    threads : int
 
     Returns
     -------
     (npixels,) float64
         NaN if no box of the image has enough data.
     """
-    medians, box = mesh(image)
+    medians, box = mesh(image, threads)
     if np.isnan(medians).all():
         return np.full(rows.shape, np.nan)
     smooth = _smoothed(_filled(medians))

@@ -94,7 +94,8 @@ def _solve(coefficients, wavelengths, out):
         sign = 1.0 if c[1] >= 0 else -1.0
         for k in range(wavelengths.size):
             rest = c[0] - wavelengths[k]
-            root = np.sqrt(c[1] * c[1] - 4 * c[2] * rest)
+            square = c[1] * c[1] - 4 * c[2] * rest
+            root = np.sqrt(square) if square >= 0 else np.nan
             out[k] = -2 * rest / (c[1] + sign * root)
     else:
         t = 0.0

@@ -53,7 +53,7 @@ class LabelledPixels(NamedTuple):
         return Field(unique.astype(np.int64), np.append(starts, order.size), *values)
 
 
-def find(image, segmentation, wcs, grism, path, sky=None):
+def find(image, segmentation, wcs, grism, path, sky=None, threads=1):
     """
     Find a direct image's labelled pixels in the frame of a grism exposure.
 
@@ -70,6 +70,7 @@ def find(image, segmentation, wcs, grism, path, sky=None):
         File of the direct image, for messages.
     sky : float, optional
         Background, if it is known [MJy/sr].
+    threads : int
 
     Returns
     -------
@@ -84,7 +85,7 @@ def find(image, segmentation, wcs, grism, path, sky=None):
     labels = segmentation[rows, columns]
     if labels.size == 0:
         return LabelledPixels(labels, *np.empty((3, 0)))
-    sky = background(image, rows, columns) if sky is None else np.float64(sky)
+    sky = background(image, rows, columns, threads) if sky is None else np.float64(sky)
     if np.isnan(sky).any():
         raise InputError(
             f"{path}: no part of the image has enough data for a background; give the direct image "

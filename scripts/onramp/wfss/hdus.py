@@ -13,6 +13,7 @@ from onramp.fitsheaders import BLOCK, CARD
 MOST_BLOCKS = 400
 _NUMBER = re.compile(rb"([A-Z0-9_-]{1,8}) *= *(-?\d{1,18}) *(?:/|$)")
 _TEXT = re.compile(rb"([A-Z0-9_-]{1,8}) *= *'([^']*)'")
+_VALUE = b"= "
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
 
 
@@ -150,6 +151,8 @@ def _cards(header):
     found = {}
     for n in range(0, len(header), CARD):
         card = header[n : n + CARD]
+        if card[8:10] != _VALUE:
+            continue
         number = _NUMBER.match(card)
         if number:
             found[number[1].decode()] = int(number[2])

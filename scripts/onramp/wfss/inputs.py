@@ -56,7 +56,7 @@ def mode_of(header, path):
     return mode
 
 
-def read_field(files, grism):
+def read_field(files, grism, threads=1):
     """
     Read the direct image and find its labelled pixels in the frame of the grism exposure.
 
@@ -83,7 +83,7 @@ def read_field(files, grism):
         )
     if labels.dtype.kind == "f":
         labels = np.where(np.isfinite(labels), labels, 0).astype(np.uint32)
-    return field.find(image, labels, wcs, grism, files.direct_image), labels
+    return field.find(image, labels, wcs, grism, files.direct_image, threads=threads), labels
 
 
 def _size(image):
@@ -118,7 +118,7 @@ def read_catalogue(path, labels):
         raise InputError(
             f"{path}: is no catalogue of sources: {text}; give the one of source_catalog"
         ) from problem
-    unknown = np.setdiff1d(label, labels)
+    unknown = np.setdiff1d(label, labels[labels > 0])
     if unknown.size:
         raise InputError(
             f"{path}: its source {unknown[0]} is not in the segmentation map; give the catalogue "
@@ -138,7 +138,7 @@ def read_catalogue(path, labels):
 
 def check_cutouts(path, cutouts, labels, files):
     """Raise InputError if a cutout is of a source that the segmentation map does not have."""
-    known = set(np.unique(labels).tolist())
+    known = set(np.unique(labels[labels > 0]).tolist())
     for cutout in cutouts:
         if cutout.source not in known:
             raise InputError(

@@ -132,7 +132,7 @@ class GrismJob:
         photom = Photom(self.chosen["photom"].path)
         ranges = inputs.read_ranges(self.chosen["wavelengthrange"].path, self.mode.band)
         spans = inputs.spans(ranges, photom, self.mode, grism.orders, p.orders, self.path)
-        pixels, labels = inputs.read_field(self.beside, grism)
+        pixels, labels = inputs.read_field(self.beside, grism, self.threads)
         inputs.check_cutouts(self.path, self.cutouts, labels, self.beside)
         catalogue = self._catalogue(labels)
         self._lap("direct image")
