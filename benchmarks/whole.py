@@ -59,8 +59,7 @@ class LargeCase(NamedTuple):
 
 FLICKER_AND_CHARGE = {"charge_migration": {"skip": False}, "clean_flicker_noise": {"skip": False}}
 INTERFERENCE = {"emicorr": {"skip": False}}
-"""The waves of the reference, fitted together with the ramps: the archive's parameter files differ
-from the default in that alone."""
+"""emicorr, which is off by default: the waves of its reference, fitted together with the ramps."""
 
 WHOLE = {
     "nircam_full": WholeCase((1, 10, 2048, 2048), 20, 700),

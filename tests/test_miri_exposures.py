@@ -6,9 +6,12 @@ import asdf
 import numpy as np
 import pytest
 from astropy.io import fits
+from onramp.bands import Stopwatch
 from onramp.detector1 import Detector1, process_exposure
 from onramp.errors import InputError, ReferenceFileError
 from onramp.exposure import Exposure
+from onramp.flags import DO_NOT_USE
+from onramp.miri_calibration import MiriCalibration
 from onramp.parameters import parse_steps
 from onramp.references import open_reference, select
 from onramp.simulate import score, simulate
@@ -77,6 +80,98 @@ def test_bands_and_threads_change_nothing(files, tmp_path, algorithm):
         process_exposure(files.uncal, output, steps, None, overrides, cores=cores, rows=rows)
         rates.append(fits.getdata(next(output.glob("*_rateints.fits"))))
     np.testing.assert_array_equal(*rates)
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory):
+    """An exposure of which some ramps saturate in their first groups."""
+    files = simulate(
+        "miri_sub64", tmp_path_factory.mktemp("bright"), 4, ngroups=9, nints=3, **SUB64
+    )
+    raw = fits.getdata(files.uncal, "SCI").astype(np.float32)
+    with fits.open(files.references["saturation"], mode="update") as hdus:
+        for group, (y, x) in enumerate(((40, 9), (3, 30), (20, 50))):
+            hdus["SCI"].data[y, x] = raw[1, group + 1, y, x]
+    return files
+
+
+@pytest.fixture(scope="module")
+def faint(tmp_path_factory):
+    """An exposure in which nothing saturates."""
+    files = simulate("miri_sub64", tmp_path_factory.mktemp("faint"), 4, ngroups=9, nints=3, **SUB64)
+    with fits.open(files.references["saturation"], mode="update") as hdus:
+        hdus["SCI"].data[...] = 1e6
+    return files
+
+
+def rateints_of(files, output, steps):
+    overrides = {"ipc": "N/A", **files.references}
+    process_exposure(files.uncal, output, parse_steps(steps, "test"), None, overrides)
+    return fits.getdata(next(output.glob("*_rateints.fits")))
+
+
+@pytest.mark.parametrize("part", ["calibration.BLOCK_SAMPLES", "slopes.PART_SAMPLES"])
+def test_sizes_of_parts_change_nothing(bright, tmp_path, monkeypatch, part):
+    expected = rateints_of(bright, tmp_path / "whole", EMI)
+    monkeypatch.setattr(f"onramp.{part}", 1)
+    np.testing.assert_array_equal(rateints_of(bright, tmp_path / "parts", EMI), expected)
+
+
+def calibration_of_exposure(files, exposure, steps):
+    parameters = parse_steps(steps, "test")
+    chosen = select(exposure, parameters, None, {"ipc": "N/A", **files.references})
+    opened = {kind: one and open_reference(one, exposure) for kind, one in chosen.items()}
+    return MiriCalibration(exposure, opened, parameters)
+
+
+@pytest.mark.parametrize("algorithm", ["joint", "sequential"])
+def test_waves_do_not_depend_on_what_is_read_at_once(files, algorithm):
+    steps = {"emicorr": {"skip": False, "algorithm": algorithm, "nints_to_phase": 3}}
+    found = []
+    with Exposure(files.uncal) as exposure:
+        for samples in (1, 60_000, 1 << 20):
+            calibration = calibration_of_exposure(files, exposure, steps)
+            quality = np.zeros(exposure.shape[2:], np.uint32)
+            calibration.emi.survey(calibration._read, quality, samples)
+            data = np.zeros(exposure.shape, np.float32)
+            calibration.emi.subtract(data, 0)
+            found.append(data)
+    assert found[0].any()
+    for data in found[1:]:
+        np.testing.assert_array_equal(data, found[0])
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("brightness", ["faint", "bright"])
+def test_unusable_groups_are_those_of_all_flags(first, brightness, request):
+    files = request.getfixturevalue(brightness)
+    steps = {"firstframe": {"skip": not first}}
+    with Exposure(files.uncal) as exposure:
+        calibration = calibration_of_exposure(files, exposure, steps)
+        calibration.survey(Stopwatch())
+        flags = calibration._flags(0, exposure.shape[2], exposure.shape[1])
+        found = calibration.unusable_groups(5)
+    expected = ((flags & DO_NOT_USE) != 0).all(axis=(2, 3))
+    assert expected[:, -1].all()
+    assert expected[:, 0].all() == (brightness == "faint")
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_waves_found_on_the_fly_are_written(files, folder, tmp_path):
+    found = {"skip": False, "onthefly_corr_freq": [390.625]}
+    for name, wanted in (("without", False), ("with", True)):
+        steps = {"emicorr": found | {"save_intermediate_results": wanted}}
+        Detector1.call(files.uncal, references=folder, steps=steps, output_dir=tmp_path / name,
+                       save_results=True)  # fmt: skip
+    assert not list((tmp_path / "without").glob("*.asdf"))
+    (path,) = (tmp_path / "with").glob("*_emi_ref_waves.asdf")
+    with asdf.open(path, lazy_load=False, memmap=False) as file:
+        wave = np.asarray(file["frequencies"]["390.625"]["phase_amplitudes"])
+        case = file["subarray_cases"]["SUB64"]
+    assert wave.shape == (128,)
+    assert np.median(wave) == pytest.approx(0, abs=1e-6)
+    assert 2 < np.ptp(wave) < 20
+    assert case == {"rowclocks": 28, "frameclocks": 8512, "freqs": {"FASTR1": ["390.625"]}}
 
 
 def test_rates_of_slicers_have_their_own_model(tmp_path):

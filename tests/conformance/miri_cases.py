@@ -168,7 +168,8 @@ def _optional():
         _small("flicker_of_3_groups", clean, ngroups=3),
         _small("persistence", windows, bright),
         _small("persistence_optional", windows | saved, bright),
-        _small("all_optional", EMI | lost | clean | windows, bright, ngroups=12),
+        _small("all_optional", EMI | clean | windows | {"charge_migration": {
+            "skip": False, "signal_threshold": 12400.0}}, bright, ngroups=12),
         _small("reference_output", SAVE_ALL, miri_edits.reference_output),
     ]  # fmt: skip
 
