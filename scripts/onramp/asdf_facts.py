@@ -84,7 +84,11 @@ def facts_of(tree) -> dict:
 
 def read_head(content):
     """Return the YAML at the head of an ASDF file, given as bytes."""
-    return yaml.load(content.partition(END)[0], _Loader)
+    loader = _Loader(content.partition(END)[0])
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _find(meta, place):
