@@ -27,6 +27,7 @@ CASES = {
     "soss": ("niriss_soss", {}, 1, ()),
     "soss, two threads": ("niriss_soss", {}, 2, THREADS),
     "bots": ("nirspec_bots", {}, 1, ("--save_calibrated_ramp=true",)),
+    "miri, many integrations": ("miri_slitlessprism", {"nints": 100, "ngroups": 20}, 1, ()),
     "small subarray": ("nircam_sub", {}, 1, ()),
     "many integrations": ("nirspec_bots", {"nints": 300}, 1, ()),
     "many integrations, two threads": ("nirspec_bots", {"nints": 300}, 2, THREADS),

@@ -84,23 +84,30 @@ def test_bands_and_threads_change_nothing(files, tmp_path, algorithm):
 
 @pytest.fixture(scope="module")
 def bright(tmp_path_factory):
-    """An exposure of which some ramps saturate in their first groups."""
+    """An exposure of which some ramps saturate early, in two integrations."""
     files = simulate(
         "miri_sub64", tmp_path_factory.mktemp("bright"), 4, ngroups=9, nints=3, **SUB64
     )
-    raw = fits.getdata(files.uncal, "SCI").astype(np.float32)
-    with fits.open(files.references["saturation"], mode="update") as hdus:
-        for group, (y, x) in enumerate(((40, 9), (3, 30), (20, 50))):
-            hdus["SCI"].data[y, x] = raw[1, group + 1, y, x]
+    set_limit(files, 20_000)
+    with fits.open(files.uncal, mode="update") as hdus:
+        raw = hdus["SCI"].data
+        raw[...] = np.minimum(raw, 15_000)
+        raw[0, 5:, 10, 60] = 30_000  # from the last group that rscd looks at
+        for first, (y, x) in enumerate(((40, 9), (3, 30), (20, 50)), start=1):
+            raw[1, first:, y, x] = 30_000
     return files
+
+
+def set_limit(files, limit):
+    with fits.open(files.references["saturation"], mode="update") as hdus:
+        hdus["SCI"].data[...] = limit
 
 
 @pytest.fixture(scope="module")
 def faint(tmp_path_factory):
     """An exposure in which nothing saturates."""
     files = simulate("miri_sub64", tmp_path_factory.mktemp("faint"), 4, ngroups=9, nints=3, **SUB64)
-    with fits.open(files.references["saturation"], mode="update") as hdus:
-        hdus["SCI"].data[...] = 1e6
+    set_limit(files, 1e6)
     return files
 
 
