@@ -97,7 +97,7 @@ def test_prediction_is_enough_and_not_too_much(name, simulated, tmp_path):
         measured = peak_mb(command)
         assert measured <= predicted
         peak = max(peak, measured)
-        if predicted <= 1.75 * peak:
+        if predicted <= 1.5 * peak:
             return
     pytest.fail(f"{predicted / peak:.2f} times the peak")
 

@@ -7,11 +7,11 @@ from onramp.limits import FULL
 from onramp.parameters import Detector1Parameters
 from onramp.product_list import LIKELIHOOD
 
-BASE = 207e6  # interpreter, libraries and compiled kernels
+BASE = 200e6  # interpreter, libraries and compiled kernels
 SURVEY_PIXEL = 37  # bytes for each pixel of the frame while it is surveyed
 FULL_FRAME_PIXEL = 11  # bytes for each detector pixel while reference pixels are located
 KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
-SAMPLE = 10  # bytes for each sample of a band
+SAMPLE = 8  # bytes for each sample of a band
 WAVE_PIXEL = 10  # bytes for each pixel of each integration while waves are found: emicorr
 HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
