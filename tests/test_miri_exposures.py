@@ -117,7 +117,7 @@ def rateints_of(files, output, steps):
     return fits.getdata(next(output.glob("*_rateints.fits")))
 
 
-@pytest.mark.parametrize("part", ["calibration.BLOCK_SAMPLES", "slopes.PART_SAMPLES"])
+@pytest.mark.parametrize("part", ["loading.BLOCK_SAMPLES", "slopes.PART_SAMPLES"])
 def test_sizes_of_parts_change_nothing(bright, tmp_path, monkeypatch, part):
     expected = rateints_of(bright, tmp_path / "whole", EMI)
     monkeypatch.setattr(f"onramp.{part}", 1)

@@ -9,28 +9,16 @@ import functools
 
 import numpy as np
 
+from onramp import reference_pixels
 from onramp.flags import DO_NOT_USE
+from onramp.loading import Loading
 from onramp.parameters import STEPS
-from onramp.pipelines import steps_of
-from onramp.steps import (
-    charge_migration,
-    dark_current,
-    group_scale,
-    ipc,
-    linearity,
-    refpix,
-    saturation,
-    superbias,
-)
-
-LIGHT_BORDER = 4  # reference pixels at each edge of the detector
-DETECTOR_SIZE = 2048
-BLOCK_SAMPLES = 1 << 18  # loaded at once: they stay in a core's cache
+from onramp.steps import charge_migration, dark_current, linearity, saturation, superbias
 
 
-class Calibration:
+class Calibration(Loading):
     """
-    The steps from group_scale to dark_current for one exposure.
+    The steps from group_scale to dark_current for one exposure; see `Loading`.
 
     Parameters
     ----------
@@ -45,30 +33,13 @@ class Calibration:
 
     Attributes
     ----------
-    lit : ((int, int), (int, int))
-        Rows and columns of the detector that see light, first and past-the-last.
-    states : dict of str to str
-        COMPLETE or SKIPPED for each step of the exposure's instrument, in order.
     pixeldq : (ny, nx) uint32
         Data quality as it is after superbias; there after `survey`.
     """
 
-    lit = 2 * ((LIGHT_BORDER, DETECTOR_SIZE - LIGHT_BORDER),)
-
     def __init__(self, exposure, references, parameters, folder=None, threads=1):
-        self.exposure = exposure
+        super().__init__(exposure, references, parameters)
         self.folder, self.threads = folder, threads
-        self.references = references
-        self.parameters = parameters
-        self.states = dict.fromkeys(steps_of(exposure.instrument), "SKIPPED")
-        readout = exposure.readout
-        self.scale = group_scale.scale_factor(readout.nframes, exposure.frame_divisor)
-        if not (self.scale and self.runs("group_scale")):
-            self.scale = None
-        self.masked = self.runs("dq_init", "mask")
-        self.saturated = self.runs("saturation", "saturation")
-        self.ipc = self.runs("ipc", "ipc")
-        self.biased = self.runs("superbias", "superbias")
         self.interleaved = None
         self.refpix = self.runs("refpix")
         self.linear = self.runs("linearity", "linearity")
@@ -76,15 +47,6 @@ class Calibration:
         self.charged = self._plan_charge_migration()
         self.zeroframe = exposure.zeroframe
         self.offsets = self.zero_offsets = None
-
-    def runs(self, step, *types):
-        """Return whether a step runs; note its state."""
-        if step not in self.states:
-            return False
-        wanted = not getattr(self.parameters, step).skip
-        runs = wanted and all(self.references.get(kind) is not None for kind in types)
-        self.states[step] = "COMPLETE" if runs else "SKIPPED"
-        return runs
 
     def _plan_dark(self):
         header = self.references["dark"].header
@@ -110,14 +72,14 @@ class Calibration:
     def survey(self, stopwatch):
         """Look at what needs whole frames; to be called once, before any band."""
         since = stopwatch.now()
-        self.pixeldq = self._pixel_quality()
+        self.pixeldq = self.find_quality()
         since = stopwatch.add("dq_init", since)
         if self.refpix and self.exposure.interleaved:
             from onramp import irs2_survey  # compiles what other exposures do without
 
             self.interleaved = irs2_survey.survey(self)
         elif self.refpix:
-            self.measure_offsets(self.refpix_method(self.pixeldq))
+            reference_pixels.measure(self, reference_pixels.method_of(self, self.pixeldq))
         stopwatch.add("refpix", since)
 
     def further_files(self, _date):
@@ -128,99 +90,17 @@ class Calibration:
         """Return what the steps say in the header once all bands have passed, by keyword."""
         return {}
 
-    def _pixel_quality(self):
-        masked, dq = self.quality(0, self.exposure.shape[2])
-        self.mask = (masked & DO_NOT_USE).astype(np.uint8)
-        return dq
-
-    def quality(self, first, last):
-        """Return the data quality of rows [first, last) after dq_init and after superbias."""
-        dq = np.zeros((last - first, self.exposure.shape[3]), np.uint32)
-        if self.masked:
-            dq |= self.references["mask"].dq(first, last)
-        masked = dq.copy()
-        if self.saturated:
-            reference = self.references["saturation"]
-            dq |= saturation.quality(reference.read("SCI", first, last), reference.dq(first, last))
-        if self.biased:
-            dq |= self.references["superbias"].dq(first, last)
-        return masked, dq
-
     def close(self):
         """Give up what is kept on disk."""
         if self.interleaved is not None:
             self.interleaved.close()
-
-    def _bias(self, first, last):
-        reference = self.references.get("superbias")
-        return None if reference is None else reference.read("SCI", first, last)
-
-    def refpix_method(self, pixeldq):
-        """Return how reference pixels are used; None if there are none to use."""
-        placement, parameters = self.exposure.subarray, self.parameters.refpix
-        if self.exposure.stripes and not placement.full:
-            from onramp.steps.refpix_stripes import StripedOutputs
-
-            return StripedOutputs(placement, pixeldq, parameters)
-        return refpix.prepare(placement, pixeldq, parameters, self._kernels())
-
-    def measure_offsets(self, correction):
-        """Find what `refpix_method` subtracts from each group."""
-        if correction is None:
-            return
-        nints, ngroups, ny, _ = self.exposure.shape
-        bias = self._bias(0, ny) if self.biased else None
-        zero_bias = None
-        if self.biased:
-            zero_bias = np.where(np.isnan(bias), np.float32(0), bias).ravel()
-
-        def frames():
-            for i in range(nints):
-                for g in range(ngroups):
-                    raw = self.exposure.sci.read(0, ny, (slice(i, i + 1), slice(g, g + 1)))
-                    yield (i, g), functools.partial(self._unbiased, raw.ravel(), zero_bias)
-
-        def zero_frames():
-            for i in range(nints):
-                frame = self._zero_frames(0, ny, slice(i, i + 1), bias)[0]
-                yield (i, 0), frame.ravel().__getitem__
-
-        self.offsets = correction.survey(frames(), (nints, ngroups))
-        if self.zeroframe is not None:
-            self.zero_offsets = correction.survey(zero_frames(), (nints, 1))
 
     @property
     def looks_at_kernels(self):
         """Whether the sirskernel reference matters: with `sirs`, for full frames."""
         return self.parameters.refpix.uses_kernels and "FULL" in self.exposure.subarray.name
 
-    def _kernels(self):
-        """Return the kernels of `sirs`, or None if rows are corrected by running medians."""
-        parameters = self.parameters.refpix
-        reference = self.references.get("sirskernel")
-        if not (self.looks_at_kernels and reference and reference.coefficients):
-            return None
-        from onramp.steps import sirs
-
-        return sirs.make_kernels(
-            *reference.coefficients, parameters.gaussmooth, parameters.halfwidth
-        )
-
-    @staticmethod
-    def _subtract_offsets(data, first, offsets):
-        if isinstance(offsets, refpix.Offsets):
-            refpix.subtract(data, first, offsets)
-        else:
-            from onramp.steps import sirs
-
-            sirs.subtract(data, first, offsets)
-
-    def _unbiased(self, raw, bias, where):
-        """Return some of a frame's samples (flat), scaled and less the superbias, float32."""
-        samples = self.scaled(raw[where])
-        return samples if bias is None else samples - bias[where]
-
-    def _zero_frames(self, first, last, integrations, bias, saturated=True):
+    def zero_frames(self, first, last, integrations, bias, saturated=True):
         """Return zero frames, saturation and superbias (None: none) taken care of."""
         outer_first, outer_last = self._grown(first, last)
         frames = self.zeroframe.read(outer_first, outer_last, (integrations,)).astype(np.float32)
@@ -231,30 +111,6 @@ class Calibration:
         if bias is not None:
             superbias.subtract_from_zeroframe(frames, bias)
         return frames
-
-    def scaled(self, raw):
-        """Return raw samples after group_scale, float32."""
-        data = raw.astype(np.float32)
-        if self.scale is not None:
-            data *= np.float32(self.scale)
-        return data
-
-    def emi_corrected(self, first, last):
-        """Return rows [first, last) as saturation looks at them, float32 [DN]."""
-        return self.scaled(self.exposure.sci.read(first, last))
-
-    def _grown(self, first, last):
-        """Return the rows that saturation flags and ipc of [first, last) depend on."""
-        reach = 0
-        if self.saturated:
-            reach = saturation.halo(self.parameters.saturation.n_pix_grow_sat)
-        if self.ipc:
-            reach = max(reach, self.references["ipc"].shape("SCI")[0])
-        return max(0, first - reach), min(self.exposure.shape[2], last + reach)
-
-    def _thresholds(self, first, last):
-        reference = self.references["saturation"]
-        return saturation.thresholds(reference.read("SCI", first, last), reference.dq(first, last))
 
     def unusable_groups(self, height):
         """
@@ -297,74 +153,6 @@ class Calibration:
             correct(outer_first, data, groupdq, pixeldq)
         return groupdq[:, :, first - outer_first : last - outer_first]
 
-    def _samples(self, first, last, some):
-        """
-        Return the samples of rows [first, last) that saturation looks at, raw if they may be.
-
-        `some`: slices of integrations and groups.
-        """
-        raw = self.exposure.sci.read(first, last, some)
-        return self.scaled(raw) if self.scale is not None or self.ipc else raw
-
-    def load(self, first, last, ngroups=None):
-        """
-        Return the scaled raw samples and their flags after dq_init, saturation and ipc.
-
-        Parameters
-        ----------
-        first, last : int
-            Rows.
-        ngroups : int, optional
-            Take only so many groups of each integration.
-        """
-        nints, every, _, nx = self.exposure.shape
-        ngroups = every if ngroups is None else ngroups
-        outer_first, outer_last = self._grown(first, last)
-        rows = slice(first - outer_first, last - outer_first)
-        data = np.empty((nints, ngroups, last - first, nx), np.float32)
-        groupdq = np.empty(data.shape, np.uint8)
-        limits = self._limits(outer_first, outer_last) if self.saturated else None
-        step = max(1, BLOCK_SAMPLES // (ngroups * (outer_last - outer_first) * nx))
-        for start in range(0, nints, step):
-            some = slice(start, min(start + step, nints))
-            samples = self._samples(outer_first, outer_last, (some, slice(ngroups)))
-            flags = np.empty(samples.shape, np.uint8)
-            flags[...] = self.mask[outer_first:outer_last]
-            if limits is not None:
-                self._flag_saturation(samples, flags, *limits)
-            if self.ipc:
-                self._correct_ipc(samples, outer_first)
-            data[some], groupdq[some] = samples[:, :, rows], flags[:, :, rows]
-        return data, groupdq
-
-    def _limits(self, first, last):
-        return *self._thresholds(first, last), self._bias(first, last)
-
-    def _flag_saturation(self, samples, groupdq, threshold, unchecked, bias):
-        parameters = self.parameters.saturation
-        nframes = self.exposure.readout.nframes if parameters.use_readpatt else None
-        grow = parameters.n_pix_grow_sat
-        if self.exposure.interleaved:
-            from onramp.steps import irs2_saturation
-
-            irs2_saturation.flag_saturation(samples, groupdq, threshold, bias, grow, nframes)
-        else:
-            saturation.flag_saturation(samples, groupdq, threshold, unchecked, bias, grow, nframes)
-
-    def _correct_ipc(self, data, first):
-        placement = self.exposure.subarray
-        reference = self.references["ipc"]
-        if len(reference.shape("SCI")) == 2:
-            kernel = reference.read("SCI", 0, reference.shape("SCI")[0])
-        else:
-            kernel = reference.read("SCI", first, first + data.shape[2])
-        corner = placement.ystart - 1 + first, placement.xstart - 1
-        light = [
-            slice(max(0, low - start), min(size, high - start))
-            for (low, high), start, size in zip(self.lit, corner, data.shape[2:])
-        ]
-        ipc.correct(data, kernel, light)
-
     def corrections(self):
         """Return the steps after ipc, in order: name and function of first row, data, flags, dq."""
         return (
@@ -377,13 +165,13 @@ class Calibration:
 
     def _subtract_superbias(self, first, data, _groupdq, _pixeldq):
         if self.biased:
-            superbias.subtract_superbias(data, self._bias(first, first + data.shape[2]))
+            superbias.subtract_superbias(data, self.bias(first, first + data.shape[2]))
 
     def _correct_refpix(self, first, data, _groupdq, pixeldq):
         if self.interleaved is not None:
             self.interleaved.subtract(first, data, pixeldq)
         elif self.offsets is not None:
-            self._subtract_offsets(data, first, self.offsets)
+            reference_pixels.subtract(data, first, self.offsets)
 
     def _linearise(self, first, data, groupdq, pixeldq):
         if not self.linear:
@@ -467,11 +255,11 @@ class Calibration:
 
     def early_zeroframe(self, first, last, done):
         """Return the zero frames of rows [first, last) after those steps up to refpix in `done`."""
-        bias = self._bias(first, last) if self.biased and "superbias" in done else None
-        frames = self._zero_frames(first, last, slice(None), bias, "saturation" in done)
+        bias = self.bias(first, last) if self.biased and "superbias" in done else None
+        frames = self.zero_frames(first, last, slice(None), bias, "saturation" in done)
         unusable = frames == 0.0
         if self.zero_offsets is not None and "refpix" in done:
-            self._subtract_offsets(frames[:, None], first, self.zero_offsets)
+            reference_pixels.subtract(frames[:, None], first, self.zero_offsets)
             frames[unusable] = 0.0
         return frames
 
@@ -482,12 +270,11 @@ def calibration_of(exposure, references, parameters, folder=None, threads=1):
         from onramp.miri_calibration import MiriCalibration
 
         return MiriCalibration(exposure, references, parameters, folder, threads)
-    kind = Calibration
     if exposure.stripes:
         from onramp import superstripes
 
         kind = superstripes.SuperstripeCalibration if exposure.superstriped else Calibration
-    calibration = kind(exposure, references, parameters, folder, threads)
-    if exposure.stripes:
+        calibration = kind(exposure, references, parameters, folder, threads)
         superstripes.check_steps(exposure, calibration)
-    return calibration
+        return calibration
+    return Calibration(exposure, references, parameters, folder, threads)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import resource
 import time
 from collections import defaultdict
@@ -14,48 +13,32 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp import cores as core_counts
-from onramp import headers, parameter_record, provenance, references, superstripe_products
-from onramp.errors import InputError, OutputError
-from onramp.exposure import Exposure
-from onramp.frame_products import (
-    PARTS,
-    part_extensions,
-    wanted_parts,
-    write_part,
+from onramp import (
+    parameter_record,
+    product_contents,
+    provenance,
+    references,
+    superstripe_products,
 )
-from onramp.irs2_products import shape_after
+from onramp.errors import InputError
+from onramp.exposure import Exposure
+from onramp.frame_products import PARTS
 from onramp.jump_report import header_cards, report_as_dict, report_lines
-from onramp.layouts import SEGMENT_PLANES, SLOPES, product_extensions
 from onramp.origins import with_references
+from onramp.output_folders import make_output_folder
 from onramp.parameters import STEPS, Detector1Parameters
 from onramp.pipelines import dark_steps, only_steps
-from onramp.product_list import (
-    CUBE,
-    DARK_PRODUCT,
-    IMAGE,
-    OPTIONAL,
-    OPTIONAL_PRODUCTS,
-    RAMP,
-    model_of,
-    saved_products,
-    wanted_products,
-)
-from onramp.products import Product, ProductFile, RawExtension
+from onramp.product_list import RAMP
+from onramp.products import Product, ProductFile
 from onramp.reference_source import folder_of, resolve
 from onramp.software import software
 from onramp.steps import jump
 from onramp.streaming import Stream
-from onramp.whole_frames import MASK
 
 log = logging.getLogger("onramp")
 
 THREADED_STEPS = "jump", "ramp_fit"
 DETECTOR1, DARK = "detector1", "dark"
-RSCD_KEYWORDS = {
-    "SKIP": "Number of groups skipped",
-    "UGP1": "Pixels where 1st group is kept",
-    "BORS": "RSCD back-off due to saturation",
-}
 NOT_RUN = -99  # PRIMECRS is computed from this count where too few groups are usable
 
 
@@ -102,7 +85,7 @@ class ExposureJob:
             if remark:
                 log.warning(remark)
         if self.on_disk:
-            _make_folder(self.output_dir)
+            make_output_folder(self.output_dir)
         with contextlib.ExitStack() as stack:
             exposure = stack.enter_context(Exposure(self.uncal))
             log.info("%s: %s %s %s", exposure.name, exposure.instrument, exposure.detector,
@@ -188,54 +171,20 @@ class ExposureJob:
     def _products(self, stream, exposure, chosen):
         """Open the products that are asked for; return them and each step's recorder."""
         products, sinks = {}, defaultdict(lambda: defaultdict(list))
-        if self.pipeline == DARK:
-            last = dark_steps(exposure.instrument)[-1]
-            kinds = [
-                DARK_PRODUCT._replace(step=last),
-                *saved_products(self.parameters, False, stream.states),
-            ]
-        else:
-            kinds = wanted_products(self.parameters, stream.fits, self.save_ramp, stream.states)
-        if stream.fits and self.parameters.ramp_fit.save_opt:
-            kinds.append(OPTIONAL_PRODUCTS[stream.fitting.algorithm])
-        kinds += wanted_parts(self.parameters, stream.frames.results)
+        kinds = product_contents.wanted_kinds(stream, self.pipeline == DARK, self.save_ramp)
         for kind in kinds:
-            header = self._header(kind, stream, exposure, chosen)
-            products[kind.suffix] = self._open(header, _extensions(stream, kind, header))
+            header = product_contents.header_of(kind, stream, chosen, self.provenance)
+            extensions = product_contents.extensions_of(kind, stream, header)
+            products[kind.suffix] = self._open(header, extensions)
             sinks[kind.step][kind.model] += products[kind.suffix]
             if kind.model == RAMP and kind.step not in PARTS:
                 early = superstripe_products.in_stripes(exposure, kind.step)
                 ramps = self.early_ramps if early else self.open_ramps
                 ramps.append((kind.step, products[kind.suffix]))
-        return products, {step: partial(_write, step, models) for step, models in sinks.items()}
-
-    def _header(self, kind, stream, exposure, chosen):
-        """Return a product's header: what was done up to its step, and no more."""
-        done, drafted = _steps_done(kind, stream), _is_drafted(kind, stream)
-        states = {step: stream.states[step] for step in done}
-        if drafted:
-            states["ramp_fit"] = "COMPLETE"
-        early = superstripe_products.in_stripes(exposure, kind.step)
-        header = headers.primary_header(
-            superstripe_products.primary_header(exposure, kind.step),
-            f"{exposure.name}_{kind.suffix}.fits",
-            superstripe_products.MODEL if early else model_of(kind, exposure.exp_type),
-            states,
-            _used_references(chosen, stream, done),
-            self.provenance,
-        )
-        if "jump" in done and stream.jump_sample:
-            header["PRIMECRS"] = (0.0, "Cosmic Ray rate per thousand pixels per second")
-            header["EXTNCRS"] = (0.0, "Snowballs/showers per million pixels per second")
-            for keyword, value, comment in header_cards(stream.report(stream.nothing)):
-                header[keyword] = (value, comment)
-        if "rscd" in done:
-            for keyword in stream.calibration.outcome_keywords():
-                header[keyword] = (0, RSCD_KEYWORDS[keyword[4:]])
-        fitted = "ramp_fit" in states or kind.step == OPTIONAL
-        if stream.gain_factor is not None and stream.fits and fitted:
-            header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
-        return header
+        recorders = {
+            step: partial(product_contents.write, step, models) for step, models in sinks.items()
+        }
+        return products, recorders
 
     def _open(self, header, extensions):
         opened = []
@@ -340,77 +289,3 @@ class ExposureJob:
     def _discard(self):
         for product in self.open_products:
             product.discard()
-
-
-def _steps_done(kind, stream):
-    """Return the steps that a product has passed."""
-    steps = list(stream.states)
-    if kind.step in PARTS:
-        return steps[: steps.index(kind.step[0])]
-    if kind.step == OPTIONAL:
-        return steps[: steps.index("ramp_fit")]
-    last = steps[-1] if kind.suffix == "ramp" and not stream.fits else kind.step
-    return steps[: steps.index(last) + 1]
-
-
-def _is_drafted(kind, stream):
-    """Return whether a product is the mask of a draft rate."""
-    if kind.step not in PARTS or kind.step[1] != MASK:
-        return False
-    return stream.frames.results[kind.step[0]].drafted
-
-
-def _used_references(chosen, stream, done):
-    """Return the references that the steps in `done` have looked at, by type."""
-    at_work = {step for step in done if not getattr(stream.parameters, step).skip}
-    if not stream.jumps:
-        at_work.discard("jump")
-    kinds = references.REFERENCE_TYPES
-    used = {kind: chosen[kind] for kind in chosen if at_work.intersection(kinds[kind].steps)}
-    if not stream.calibration.looks_at_kernels:
-        used.pop("sirskernel", None)
-    return used
-
-
-def _extensions(stream, kind, header):
-    if kind.step in PARTS:
-        extensions = part_extensions(stream.exposure, kind, _is_drafted(kind, stream))
-    else:
-        step = STEPS[-1] if kind.step == OPTIONAL else kind.step
-        extensions = product_extensions(
-            stream.exposure, kind, shape_after(step, stream.exposure, stream.parameters),
-            stream.calibration.dark_current_known, stream.fitting.optional_size,
-        )  # fmt: skip
-    times = superstripe_products.read_times(stream.exposure, kind.step)
-    content = headers.asdf_extension(header["FILENAME"], header["DATAMODL"], times)
-    return [*extensions, RawExtension("ASDF", content)]
-
-
-def _write(step, sinks, first, *arrays):
-    """Write a band of a step's output to the products that hold it, by data model."""
-    if step in PARTS:
-        for products in sinks.values():
-            write_part(products, first, *arrays)
-        return
-    if step == OPTIONAL:
-        names = SEGMENT_PLANES if len(arrays) > 1 else SLOPES
-        outputs = [(model, names, arrays) for model in sinks]
-    elif RAMP in sinks:
-        outputs = [(RAMP, ("SCI", "GROUPDQ", "PIXELDQ"), arrays)]
-    else:
-        outputs = [(model, SLOPES, slopes) for model, slopes in zip((IMAGE, CUBE), arrays)]
-    for model, names, bands in outputs:
-        for product in sinks[model]:
-            for name, band in zip(names, bands):
-                product.write_rows(name, first, band)
-
-
-def _make_folder(path):
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be made: {error.strerror}; choose another output_dir"
-        ) from error
-    if not os.access(path, os.W_OK):
-        raise OutputError(f"{path}: is not writable; choose another output_dir")

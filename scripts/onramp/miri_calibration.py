@@ -6,8 +6,9 @@ import logging
 
 import numpy as np
 
-from onramp.calibration import LIGHT_BORDER, Calibration
+from onramp.calibration import Calibration
 from onramp.limits import MIRI_SHAPE
+from onramp.loading import LIGHT_BORDER
 from onramp.miri_reference_columns import survey_offsets
 from onramp.steps import dark_current, first_last_frame, refpix_miri, reset, rscd
 
@@ -69,7 +70,7 @@ class MiriCalibration(Calibration):
     def survey(self, stopwatch):
         """Look at what needs whole frames; to be called once, before any band."""
         since = stopwatch.now()
-        self.pixeldq = self._pixel_quality()
+        self.pixeldq = self.find_quality()
         since = stopwatch.add("dq_init", since)
         if self.emi:
             ny, nx = self.exposure.shape[2:]

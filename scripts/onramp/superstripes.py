@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp import reference_pixels
 from onramp.calibration import Calibration
 from onramp.errors import ParameterError
 from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
@@ -148,9 +149,9 @@ class SuperstripeCalibration(Calibration):
         since = stopwatch.add("dq_init", since)
         first = self.positions[0]
         _, dq = first.quality(0, first.exposure.shape[2])
-        method = first.refpix_method(dq)
+        method = reference_pixels.method_of(first, dq)
         for position in self.positions:
-            position.measure_offsets(method)
+            reference_pixels.measure(position, method)
         stopwatch.add("refpix", since)
 
     def _places(self, first, last):
@@ -170,9 +171,9 @@ class SuperstripeCalibration(Calibration):
 
     def load(self, first, last, ngroups=None):
         """Return samples and flags of rows [first, last) after refpix; as `Calibration.load`."""
-        nints, ngroups, _, nx = self.exposure.shape
+        nints, every, _, nx = self.exposure.shape
         repeats = len(self._pieces[0])
-        data = np.full((nints, ngroups, last - first, nx), np.nan, np.float32)
+        data = np.full((nints, every, last - first, nx), np.nan, np.float32)
         groupdq = np.zeros(data.shape, np.uint8)
         for place in self._places(first, last):
             parts = self.positions[place.position].ramps(*place.rows)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import resource
 import time
 from datetime import UTC, datetime
@@ -13,7 +12,8 @@ import numpy as np
 
 from onramp import cores as core_counts
 from onramp import provenance
-from onramp.errors import InputError, OutputError
+from onramp.errors import InputError
+from onramp.output_folders import make_output_folder
 from onramp.wfss import inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
@@ -198,7 +198,7 @@ class GrismJob:
         return scene.contamination(found.frame, self.cutouts[n], found.own[n])
 
     def _write(self, folder, found):
-        _make_folder(folder)
+        make_output_folder(folder)
         state = COMPLETE if found else SKIPPED
 
         def header(suffix, model):
@@ -274,14 +274,3 @@ class GrismJob:
     def _discard(self):
         for product in self._open_products:
             product.discard()
-
-
-def _make_folder(path):
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be made: {error.strerror}; choose another output_dir"
-        ) from error
-    if not os.access(path, os.W_OK):
-        raise OutputError(f"{path}: is not writable; choose another output_dir")
