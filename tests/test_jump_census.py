@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pytest
 from onramp.flags import DO_NOT_USE, JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL, SATURATED
+from onramp.placement import Placement
 from onramp.steps.jump_census import (
     CLEAR,
     CLEARLY,
@@ -16,7 +17,6 @@ from onramp.steps.jump_census import (
     take_census,
 )
 from onramp.steps.outputs import Outputs
-from onramp.steps.refpix import Placement
 
 BAD = DO_NOT_USE | SATURATED
 

@@ -13,6 +13,7 @@ from onramp.jump_report import (
     report_as_dict,
     report_lines,
 )
+from onramp.placement import Placement
 from onramp.simulate import simulate
 from onramp.steps import jump
 from onramp.steps.jump_census import (
@@ -26,7 +27,6 @@ from onramp.steps.jump_census import (
     take_census,
 )
 from onramp.steps.outputs import Outputs
-from onramp.steps.refpix import Placement
 
 PIXEL = 18e-4**2  # cm2
 

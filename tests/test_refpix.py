@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from onramp.flags import DEAD, DO_NOT_USE, REFERENCE_PIXEL
 from onramp.parameters import Refpix
-from onramp.steps.refpix import Placement, prepare, subtract
+from onramp.placement import Placement
+from onramp.steps.refpix import prepare, subtract
 from onramp.steps.refpix_statistics import clipped_mean, running_median
 
 SIZE = 2048

@@ -10,8 +10,9 @@ from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
 from onramp.glance import glance
 from onramp.memory import predict_mb
 from onramp.parameters import Refpix, parse_steps
+from onramp.placement import Placement
 from onramp.simulate import score, simulate
-from onramp.steps.refpix import Placement, subtract
+from onramp.steps.refpix import subtract
 from onramp.steps.refpix_stripes import StripedOutputs
 from onramp.stripe_keywords import KEYWORDS
 from onramp.stripes import Pattern, StripedRows, Stripes

@@ -68,16 +68,9 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=f"onramp {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    detector1 = commands.add_parser(
-        "detector1",
-        aliases=["calwebb_detector1"],
-        help="process one uncal file to its rate and rateints products",
-        description="Process one uncal file to its rate and rateints products.",
-        epilog=_steps_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    detector1 = _exposure_command(
+        commands, "detector1", "process one uncal file to its rate and rateints products"
     )
-    _add_exposure_options(detector1)
     detector1.add_argument(
         "--save_calibrated_ramp",
         metavar="BOOL",
@@ -85,19 +78,27 @@ def _parser():
         default=False,
         help="write the ramp product as well",
     )
-    dark = commands.add_parser(
-        "dark",
-        aliases=["calwebb_dark"],
-        help="process one uncal file of a dark to its calibrated ramp",
-        description="Process one uncal file up to linearity, to its dark product.",
+    _exposure_command(
+        commands, "dark", "process one uncal file of a dark up to linearity, to its calibrated ramp"
+    )
+    wfss_contam.add_command(commands, _count)
+    _add_record_commands(commands)
+    return parser
+
+
+def _exposure_command(commands, name, what):
+    """Add a command that processes one exposure; return it."""
+    command = commands.add_parser(
+        name,
+        aliases=[f"calwebb_{name}"],
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}.",
         epilog=_steps_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    _add_exposure_options(dark)
-    wfss_contam.add_command(commands, _count)
-    _add_record_commands(commands)
-    return parser
+    _add_exposure_options(command)
+    return command
 
 
 def _add_exposure_options(command):

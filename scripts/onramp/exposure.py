@@ -12,8 +12,8 @@ from onramp.errors import InputError
 from onramp.fitsrows import FitsImages
 from onramp.interleaving import COLUMNS, NORMAL, REFERENCE, SCIENCE, ScienceRows, is_interleaved
 from onramp.limits import LARGEST_FACTOR, LONGEST, MOST_FRAMES, SHORTEST, detector_shape
+from onramp.placement import Placement
 from onramp.steps.dark_current import Readout
-from onramp.steps.refpix import Placement
 
 DETECTORS = {
     "NIRCAM": (*(f"NRC{m}{n}" for m in "AB" for n in "1234"), "NRCALONG", "NRCBLONG"),

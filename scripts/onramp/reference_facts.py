@@ -13,6 +13,7 @@ CARD = re.compile(
     rb"(?:^|(?<=\n))([A-Z0-9_-]{1,8}) *= *(?:'((?:[^']|'')*)'|([^/\n' ]+))", re.MULTILINE
 )
 
+READING = "FASTAXIS", "SLOWAXIS", "NOUTPUTS"
 STRIPED = re.compile(rb"MSTR_RD1|SSTR_NST")
 
 META = MappingProxyType(
@@ -64,18 +65,6 @@ class Region(NamedTuple):
     ystart: int
     nx: int
     ny: int
-
-
-class _Placement(NamedTuple):
-    """What `onramp.stripes` asks of a placement."""
-
-    name: str
-    xstart: int
-    ystart: int
-    nx: int
-    ny: int
-    fastaxis: int
-    slowaxis: int
 
 
 class ExposureFacts(NamedTuple):
@@ -133,17 +122,19 @@ def _area(region, header):
     """Return what references have to cover; the job says so if the keywords are no good."""
     if not STRIPED.search(header):
         return region
+    from onramp.placement import Placement
     from onramp.stripe_keywords import KEYWORDS
     from onramp.stripes import Pattern, Stripes
 
-    words = keywords_of(header, (*KEYWORDS, "FASTAXIS", "SLOWAXIS"))
+    words = keywords_of(header, (*KEYWORDS, *READING))
     with contextlib.suppress(KeyError, TypeError, ValueError):
         pattern = Pattern(*(int(words[keyword]) for keyword in KEYWORDS))
-        axes = int(words["FASTAXIS"]), int(words["SLOWAXIS"])
+        fastaxis, slowaxis, noutputs = (int(words[keyword]) for keyword in READING)
         if any(pattern):
-            stripes = Stripes(pattern, _Placement(*region, *axes))
+            placement = Placement(*region[1:], fastaxis, slowaxis, region.name, noutputs)
+            stripes = Stripes(pattern, placement)
             place = stripes.whole if stripes.number else stripes.area
-            return Region(*place[: len(Region._fields)])
+            return Region(region.name, place.xstart, place.ystart, place.nx, place.ny)
     return region
 
 

@@ -7,14 +7,12 @@ until all of an area is read ("Multistripe subarrays").
 """
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from onramp.limits import FULL
-
-if TYPE_CHECKING:  # brings kernels along, which planning does without
-    from onramp.steps.refpix import Placement
+from onramp.placement import Placement
 
 WHOLE_DETECTOR = tuple(f"SUB{n}STRIPE_SOSS" for n in (17, 60, 204, 680))
 """Superstripes that are put together to frames as long as the detector."""
@@ -64,7 +62,7 @@ class Stripes(NamedTuple):
     """
 
     pattern: Pattern
-    placement: "Placement"
+    placement: Placement
 
     @property
     def number(self) -> int:
@@ -153,7 +151,7 @@ class Stripes(NamedTuple):
         return np.arange(place.ystart - 1, place.ystart - 1 + place.ny), lines
 
     @property
-    def area(self) -> "Placement":
+    def area(self) -> Placement:
         """The smallest part of the detector that holds all lines of the first frame."""
         lines = self.lines()
         return self._over(int(lines.min()), int(lines.max() - lines.min()) + 1)
@@ -177,7 +175,7 @@ class Stripes(NamedTuple):
         return min(run.detector for run in runs), max(run.detector + run.length for run in runs)
 
     @property
-    def whole(self) -> "Placement":
+    def whole(self) -> Placement:
         """The frame that superstripes are put together to."""
         first, last = self._extent
         return self._over(FULL - last if self.backwards else first, last - first)

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.placement import Placement
 from onramp.reference_facts import Region
 from onramp.simulation import detector as detectors
 from onramp.simulation.readout import ramps
 from onramp.simulation.scene import cosmic_rays, light
-from onramp.steps.refpix import Placement
 from onramp.stripes import Pattern, Stripes
 
 
