@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import numpy as np
 import onramp
 import pytest
 from astropy.io import fits
-from onramp import Detector1, provenance, provenance_record, software
+from onramp import Detector1, pending_file, provenance_record, software
 from onramp.checksums import CARD
 from onramp.detector1 import process_exposure
 from onramp.errors import OutputError
@@ -177,12 +178,14 @@ def test_the_sums_of_the_uncal_are_not_taken_over(exposure, tmp_path):
 
 @pytest.mark.parametrize("name", ["parameters.yaml", "provenance.json"])
 def test_a_text_that_cannot_be_written_leaves_no_product(exposure, tmp_path, monkeypatch, name):
-    def full(path, mode):
-        if mode == "wb" and name in path.name:
-            raise OSError(28, "No space left on device")
-        return open(path, mode)
+    write = pending_file.write_all
 
-    monkeypatch.setattr(provenance, "open", full, raising=False)
+    def full(file, content, offset):
+        if name in os.readlink(f"/proc/self/fd/{file}"):
+            raise OSError(28, "No space left on device")
+        write(file, content, offset)
+
+    monkeypatch.setattr(pending_file, "write_all", full)
     with pytest.raises(OutputError, match=f"{name}: cannot be written: No space"):
         run(exposure, tmp_path)
     assert not any(tmp_path.iterdir())

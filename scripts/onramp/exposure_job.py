@@ -27,6 +27,7 @@ from onramp.jump_report import header_cards, report_as_dict, report_lines
 from onramp.origins import with_references
 from onramp.output_folders import make_output_folder
 from onramp.parameters import STEPS, Detector1Parameters
+from onramp.pending_file import SmallFile
 from onramp.pipelines import dark_steps, only_steps
 from onramp.product_list import RAMP
 from onramp.products import Product, ProductFile
@@ -284,7 +285,7 @@ class ExposureJob:
             provenance.ENDING: record.encode(),
         }
         for ending, content in contents.items():
-            yield provenance.SmallFile(self.output_dir / f"{exposure.name}{ending}", content)
+            yield SmallFile(self.output_dir / f"{exposure.name}{ending}", content)
 
     def _discard(self):
         for product in self.open_products:

@@ -1,13 +1,13 @@
 """Persistence of one exposure: when integrations begin, and windows that others left open."""
 
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
 
 from onramp.errors import InputError, OutputError, ParameterError
 from onramp.flags import DO_NOT_USE, PERSISTENCE
+from onramp.replacing import replacing
 from onramp.steps import persistence
 
 log = logging.getLogger("onramp")
@@ -137,12 +137,10 @@ def _read(path):
 
 def _write(path, tree):
     asdf = _asdf(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        asdf.AsdfFile(tree).write_to(part)
-        part.replace(path)
+        with replacing(path) as part:
+            asdf.AsdfFile(tree).write_to(part)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: cannot be written: {error.strerror}; choose another save_persistence"
         ) from error

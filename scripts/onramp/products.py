@@ -5,11 +5,8 @@ Both take bands of rows in any order from several threads. A file is written und
 beside its final one and renamed when it is complete and synced.
 """
 
-import contextlib
-import fcntl
 import os
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +14,7 @@ from astropy.io import fits
 
 from onramp import checksums
 from onramp.checksums import BLOCK
-from onramp.errors import OutputError
+from onramp.pending_file import PendingFile, write_all
 
 _UNSIGNED_OFFSET = {np.dtype(np.uint16): 1 << 15, np.dtype(np.uint32): 1 << 31}
 
@@ -104,7 +101,7 @@ class Product:
         raise AttributeError(f"the product has no extension '{name}'; it has {', '.join(arrays)}")
 
 
-class ProductFile:
+class ProductFile(PendingFile):
     """
     A product on disk, filled band by band, with DATASUM and CHECKSUM in every HDU.
 
@@ -123,34 +120,15 @@ class ProductFile:
     """
 
     def __init__(self, path, primary, extensions):
-        self.path = Path(path)
+        super().__init__(path)
         self.header = primary
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self._extensions = {}
         self._headers = []
         self._band_sums = {}
-        self._file = self._lock = None
         self.sums = []
-        try:
-            with self._explained():
-                sweep(self.path)
-                self._lock = open_part(self._part)
-                self._file = os.dup(self._lock)
-                self.size = self._lay_out(extensions)
-                os.posix_fallocate(self._file, 0, self.size)
-        except BaseException:  # even an interrupt: nobody else knows the file yet
-            self.discard()
-            raise
-
-    @contextlib.contextmanager
-    def _explained(self):
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot be written: {error.strerror}; free space or choose another "
-                "output_dir"
-            ) from error
+        with self._opened():
+            self.size = self._lay_out(extensions)
+            os.posix_fallocate(self._file, 0, self.size)
 
     def _lay_out(self, extensions):
         self._primary_size = len(checksums.seal(_header_bytes(self.header), 0))
@@ -173,7 +151,7 @@ class ProductFile:
         data = extension.content[end:]
         header = checksums.seal(extension.content[:end], checksums.sum_of_bytes(data))
         self._headers.append((extension.name, offset, header))
-        _write_all(self._file, data, offset + len(header))
+        write_all(self._file, data, offset + len(header))
         return len(header) + len(data)
 
     @property
@@ -192,7 +170,7 @@ class ProductFile:
             for n, plane in enumerate(band.reshape(-1, nrows, nx)):
                 start = ((n * ny) + first_row) * nx * dtype.itemsize
                 stored, plane_sum = _stored(plane, dtype, start % 4)
-                _write_all(self._file, stored, offset + start)
+                write_all(self._file, stored, offset + start)
                 total += plane_sum
         self._band_sums[name][first_row] = nrows, total
 
@@ -208,10 +186,8 @@ class ProductFile:
                 if name in self._extensions:
                     header = checksums.seal(header, self._data_sum(name))
                 self.sums.append(HduSums(name, *checksums.sums_of(header)))
-                _write_all(self._file, header, offset)
-            os.fsync(self._file)
-            os.close(self._file)
-            self._file = None
+                write_all(self._file, header, offset)
+        self._close()
 
     def _data_sum(self, name):
         """Return the sum of an extension's data, from its bands unless they overlap."""
@@ -225,69 +201,10 @@ class ProductFile:
         """Complete the file and give it its name."""
         try:
             self.complete()
-            with self._explained():
-                os.replace(self._part, self.path)
-                _sync_folder(self.path.parent)
         except BaseException:
             self.discard()
             raise
-        self._release()
-
-    def discard(self):
-        """Remove what has been written; to be called once no thread writes any more."""
-        with contextlib.suppress(OSError):  # gone, or its name is too long to be made
-            self._part.unlink()
-        self._release()
-
-    def _release(self):
-        for file in (self._file, self._lock):
-            if file is not None:
-                os.close(file)
-        self._file = self._lock = None
-
-
-def sweep(path):
-    """Remove what processes that were killed left of a product under a name of its own."""
-    with contextlib.suppress(FileNotFoundError):
-        for entry in os.scandir(path.parent):
-            if entry.name.startswith(f".{path.name}.") and entry.name.endswith(".part"):
-                with contextlib.suppress(OSError), open(entry.path, "rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if os.path.samestat(os.fstat(file.fileno()), os.stat(entry.path)):
-                        os.unlink(entry.path)
-
-
-def open_part(path) -> int:
-    """
-    Make a file to write, locked until its descriptor and all copies of it are closed.
-
-    While it is locked, `sweep` in another process leaves it alone; where there are no locks it does
-    so anyway.
-    """
-    while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file), os.stat(path)):
-                return file
-        os.close(file)  # swept up before it was locked
-
-
-def _sync_folder(path):
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _write_all(file, content, offset):
-    content = memoryview(content)
-    while content:
-        written = os.pwrite(file, content, offset)
-        content = content[written:]
-        offset += written
+        super().finish()
 
 
 def _header_bytes(header):

@@ -1,6 +1,5 @@
 """What products record of their making: cards of their headers, and a file beside them."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -10,9 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onramp import cores, origins
-from onramp.errors import InputError, OutputError
+from onramp.errors import InputError
 from onramp.parameters import Detector1Parameters
-from onramp.products import open_part, sweep
 from onramp.software import processor, software
 
 FORMAT = "onramp-provenance"
@@ -195,63 +193,3 @@ def _reference(reference):
         return None
     path = os.path.abspath(reference.path)
     return {"path": path, "bytes": os.path.getsize(path), "sha256": reference.sha256}
-
-
-class SmallFile:
-    """
-    A file beside products that appears complete or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Final name.
-    content : bytes
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-
-    def __init__(self, path, content):
-        self.path = Path(path)
-        self._part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        self._lock = None
-        try:
-            sweep(self.path)
-            self._lock = open_part(self._part)
-            with open(self._part, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException as problem:  # even an interrupt: nobody else knows the file yet
-            self.discard()
-            if isinstance(problem, OSError):
-                raise self._explained(problem) from problem
-            raise
-
-    def _explained(self, problem):
-        return OutputError(
-            f"{self.path}: cannot be written: {problem.strerror}; free space or choose another "
-            "output_dir"
-        )
-
-    def finish(self):
-        """Give the file its name."""
-        try:
-            os.replace(self._part, self.path)
-        except OSError as problem:
-            self.discard()
-            raise self._explained(problem) from problem
-        self._release()
-
-    def discard(self):
-        """Remove what has been written."""
-        with contextlib.suppress(OSError):  # gone, or its name is too long to be made
-            self._part.unlink()
-        self._release()
-
-    def _release(self):
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None

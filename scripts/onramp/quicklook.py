@@ -1,8 +1,6 @@
 """A picture of an exposure's products: rate, jumps, data quality, some ramps, the jump report."""
 
-import os
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from onramp import flags
 from onramp.quicklook_jumps import draw_report
 from onramp.quicklook_style import ACCENT, FAINT, INK, LINE, tidy
+from onramp.replacing import replacing
 
 LARGEST = 1024
 TRIED = 30
@@ -77,9 +76,8 @@ def draw(uncal, rate, rateints, statistics, picture) -> None:
         axes.set_axis_off()
     if report is not None:
         draw_report(reported, report)
-    part = Path(picture).with_name(f".{Path(picture).name}.{os.getpid()}.part")
-    figure.savefig(part, format="png", dpi=110)
-    os.replace(part, picture)
+    with replacing(picture) as part:
+        figure.savefig(part, format="png", dpi=110)
 
 
 def _title(found):

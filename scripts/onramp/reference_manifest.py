@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from onramp.errors import ReferenceFileError
 from onramp.reference_digest import digest
 from onramp.reference_types import Reference
+from onramp.replacing import replacing
 
 FILES = ".files.json"
 FORMAT = 1
@@ -167,12 +167,5 @@ def write_json(content, path) -> None:
     """Write beside the final name, then rename."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "w") as file:
-            json.dump(content, file, indent=1)
-        os.replace(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=1))

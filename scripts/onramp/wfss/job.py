@@ -14,6 +14,7 @@ from onramp import cores as core_counts
 from onramp import provenance
 from onramp.errors import InputError
 from onramp.output_folders import make_output_folder
+from onramp.pending_file import SmallFile
 from onramp.wfss import inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
@@ -242,7 +243,7 @@ class GrismJob:
             name, self.provenance, {**self.chosen, **read}, self.folder, products,
             save_ramp=False, threads={STEP: self.threads}, begun=self.begun, pipeline=STEP,
         )  # fmt: skip
-        return provenance.SmallFile(folder / f"{name}{provenance.ENDING}", content.encode())
+        return SmallFile(folder / f"{name}{provenance.ENDING}", content.encode())
 
     def _results(self, found):
         results = []
