@@ -67,6 +67,17 @@ def test_reference_pixels_can_be_kept_only_without_later_steps(exposure, tmp_pat
     assert "skip linearity, dark_current, ramp_fit as well" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "step", ["charge_migration", "picture_frame", "clean_flicker_noise", "persistence"]
+)
+def test_steps_that_are_off_by_default_cannot_take_reference_pixels(exposure, tmp_path, step):
+    off = ("linearity", "dark_current", "jump", "ramp_fit")
+    steps = {"refpix": {"preserve_irs2_refpix": True}, step: {"skip": False}}
+    steps |= {name: {"skip": True} for name in off}
+    with pytest.raises(ParameterError, match=f"{step} cannot take; skip {step} as well"):
+        rate(exposure, tmp_path, steps, {"pictureframe": "N/A"})
+
+
 def test_refpix_reference_is_indispensable(exposure, tmp_path):
     with pytest.raises(ReferenceFileError, match="refpix cannot do without"):
         rate(exposure, tmp_path, references={"refpix": "N/A"})

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from onramp.bands import Stopwatch
+from onramp.dark import Dark
 from onramp.detector1 import Detector1, process_exposure
 from onramp.errors import InputError, ReferenceFileError
 from onramp.exposure import Exposure
@@ -80,6 +81,17 @@ def test_bands_and_threads_change_nothing(files, tmp_path, algorithm):
         process_exposure(files.uncal, output, steps, None, overrides, cores=cores, rows=rows)
         rates.append(fits.getdata(next(output.glob("*_rateints.fits"))))
     np.testing.assert_array_equal(*rates)
+
+
+def test_darks_end_with_rscd(files, folder, tmp_path):
+    steps = {"rscd": {"save_results": True}}
+    Dark.call(files.uncal, references=folder, steps=steps, output_dir=tmp_path, save_results=True)
+    dark, rscd = (fits.open(next(tmp_path.glob(f"*_{name}.fits"))) for name in ("dark", "rscd"))
+    with dark, rscd:
+        assert dark[0].header["S_RSCD"] == "COMPLETE"
+        assert not {"S_DARK", "S_REFPIX", "S_JUMP"} & {*dark[0].header}
+        np.testing.assert_array_equal(dark["GROUPDQ"].data, rscd["GROUPDQ"].data)
+        assert (dark["GROUPDQ"].data[:, 0] & DO_NOT_USE).mean() > 0.9
 
 
 @pytest.fixture(scope="module")
