@@ -12,6 +12,7 @@ import numpy as np
 
 BAND_BYTES = 12_000_000
 HEIGHTS = 8, 128  # smallest and largest band [rows]
+WORTH_READING = 1024  # pixels of a plane; bands of short rows have as many, within bounds
 
 
 class Band(NamedTuple):
@@ -48,7 +49,9 @@ def band_height(shape, threads=1, rows=None):
     """
     nints, ngroups, ny, nx = shape
     per_row = nints * ngroups * nx * (2 + 4 + 1) + nints * nx * 20
-    height = rows or int(np.clip(BAND_BYTES // per_row, *HEIGHTS))
+    least, most = HEIGHTS
+    least = max(least, min(WORTH_READING // nx, 4 * BAND_BYTES // per_row))
+    height = rows or int(np.clip(BAND_BYTES // per_row, least, most))
     return max(1, min(height, -(-ny // threads)))
 
 

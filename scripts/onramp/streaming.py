@@ -242,7 +242,9 @@ class Stream:
         _, _, ny, nx = self.exposure.shape
         parts = bands.split(ny, self.height, halo)
         total = sum(self.each_band(work, parts), self.nothing)
-        whole = np.argwhere(total.found.touched == ny * nx)
+        if not self.jumps:
+            return total
+        whole = np.argwhere((total.found.touched == ny * nx) & ~self.unusable)
         if len(whole) and not self.spared_planes:
             self.spared_planes = [(int(i), int(g)) for i, g in whole]
             total = sum(self.each_band(work, parts), self.nothing)

@@ -196,8 +196,7 @@ def _best(power, overlap, trials, delay, integrations):
     def solve(phases):
         a, b = np.zeros(len(phases)), np.zeros(len(phases))
         for i in integrations:
-            ahead = np.abs((trials - phases[:, None] - delay * i) % 1)
-            nearest = np.argmin(ahead, axis=1)
+            nearest = _nearest(trials, phases, delay * i)
             a += power[nearest, i]
             b += overlap[nearest, i]
         known = (np.abs(a) > NO_POWER) & np.isfinite(a) & np.isfinite(b)
@@ -207,6 +206,14 @@ def _best(power, overlap, trials, delay, integrations):
 
     phase = _vertex(trials, *solve(trials))
     return solve(np.array([phase]))[0][0], phase
+
+
+def _nearest(trials, phases, delay):
+    """Return the trial that comes next after each phase and a delay, as the reference rounds."""
+    guess = np.ceil((phases + delay) * len(trials)).astype(np.int64)
+    near = (guess[:, np.newaxis] + np.arange(-1, 2)) % len(trials)
+    ahead = np.abs((trials[near] - phases[:, np.newaxis] - delay) % 1)
+    return near[np.arange(len(near)), np.argmin(ahead, axis=1)]
 
 
 def _vertex(phases, amplitudes, chisq):

@@ -3,16 +3,15 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import NO, ZERO, inner_kernel, kernel, sort_all_columns
+from onramp.kernels import inner_kernel, kernel
+from onramp.steps.column_medians import column_medians, room_for_medians
 from onramp.steps.differences import (
     BAD,
     block_width,
     expected_noise,
     gather,
     load_columns,
-    middle_of_column,
     signed_median,
-    sortable,
 )
 
 PIXELS_AT_ONCE = 128
@@ -71,8 +70,7 @@ def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
     ndiffs = nints * steps
     width = min(block_width(ndiffs, nx), PIXELS_AT_ONCE)
     diffs = np.zeros((ndiffs, width), np.float32)
-    block = np.empty((ndiffs, width), np.float32)
-    usable = np.empty(width, np.int32)
+    room = room_for_medians(ndiffs, width)
     median, sigma = np.empty(width), np.empty(width)
     columns = np.empty(nx + 1, np.int64)
     triggers = np.empty((_count_jumps(groupdq), 4), np.int64)
@@ -86,10 +84,8 @@ def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
         for first in range(0, count, width):
             some = columns[first : min(first + width, count)]
             _load_some(data, groupdq, gain, y, some, diffs)
-            sortable(diffs, NO, block, usable)
-            sort_all_columns(block)
+            column_medians(diffs, some.size, room, median)
             for k in range(some.size):
-                median[k] = middle_of_column(block, k, ZERO, usable[k])
                 sigma[k] = expected_noise(median[k], variance[y, some[k]], nframes)
             for n in range(ndiffs):
                 flags = groupdq[n // steps, n % steps + 1, y]
