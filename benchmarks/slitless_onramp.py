@@ -53,7 +53,6 @@ def measure(_folder, path):
         "two": two_wall,
         "same_bits": same,
         "dispersed": one.statistics["dispersed"],
-        "parts": one.statistics["parts"],
     }
 
 

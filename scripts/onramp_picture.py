@@ -11,6 +11,7 @@ import logging
 import sys
 from pathlib import Path
 
+from onramp.wfss_contam import STEP
 from onramp_child import in_child
 from onramp_job import reason
 
@@ -43,13 +44,33 @@ def draw_beside(output, uncal, statistics) -> bool:
     """
     exposure = statistics["exposure"]
     picture = picture_of(Path(output.statistics).parent, exposure)
+    files = uncal, output.rate, output.rateints
+    return _draw_aside(exposure, picture, "onramp.quicklook", *files, statistics, picture)
+
+
+def draw_spectrum(results, exposure, cutout) -> bool:
+    """
+    Draw a corrected cutout of a slitless exposure; as `draw_beside`.
+
+    Parameters
+    ----------
+    results : path
+    exposure : str
+    cutout : onramp.wfss.job.CutoutResult
+    """
+    picture = picture_of(results, f"{STEP}/{exposure}")
+    title = f"{exposure}\nsource {cutout.source}   order {cutout.order}"
+    return _draw_aside(exposure, picture, "onramp.wfss.picture", cutout, title, picture)
+
+
+def _draw_aside(exposure, picture, module, *arguments):
+    """Call the `draw` of a module in a child process; return whether there is a picture."""
     try:
-        picture.parent.mkdir(exist_ok=True)
+        picture.parent.mkdir(parents=True, exist_ok=True)
         # Imported by name: not part of what makes products, so that no change reruns their jobs;
         # and before the fork, so that a batch imports it once.
-        draw = importlib.import_module("onramp.quicklook").draw
-        files = uncal, output.rate, output.rateints
-        status = in_child(_draw, draw, *files, statistics, picture)
+        draw = importlib.import_module(module).draw
+        status = in_child(_draw, draw, *arguments)
         problem = f"its process ended with status {status}" if status else None
     except Exception as error:
         log.exception("%s: the picture cannot be drawn", exposure)

@@ -12,6 +12,7 @@ from pathlib import Path
 from onramp import compilation
 from onramp.printing import printable
 from onramp.progress import Tally, line
+from onramp.wfss_contam import STEP
 from onramp_watch import BatchWatch
 
 NOISE = (
@@ -26,6 +27,8 @@ NOISE = (
     "Elapsed time",
     "Warning: the following output files of rule quicklook",  # its exposure's job has drawn it
 )
+FOLDERS = {"detector1": "", STEP: f"{STEP}/"}
+"""Rules of one exposure, and where in the folder of results each leaves its products."""
 NOISY_EVENTS = "RUN_INFO", "RESOURCES_INFO", "JOB_FINISHED", "PROGRESS"
 RECORD = "logs/progress.jsonl"
 OWN_FAILURES = "returned non-zero exit status 1.", "returned non-zero exit status 130."
@@ -108,9 +111,10 @@ class Progress(logging.Handler):
         event = _event(record)
         with self.lock:
             if event == "RUN_INFO":
-                self._start(record.stats.get("detector1", 0))
-            elif event == "JOB_INFO" and record.rule_name == "detector1":
-                self._begin(record.jobid, record.wildcards["exposure"])
+                self._start(sum(record.stats.get(rule, 0) for rule in FOLDERS))
+            elif event == "JOB_INFO" and record.rule_name in FOLDERS:
+                exposure = record.wildcards["exposure"]
+                self._begin(record.jobid, f"{FOLDERS[record.rule_name]}{exposure}")
             elif event == "JOB_INFO" and record.rule_name == "batch":
                 self._begin_batch(record.jobid, record.wildcards)
             elif event == "JOB_FINISHED" and record.job_id in self.running:

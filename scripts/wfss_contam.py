@@ -1,28 +1,35 @@
 """Correct the contamination of one grism exposure."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 from onramp_job import job, write
+from onramp_picture import draw_spectrum, picture_of
 
 
 def main(snakemake):
     """Process the exposure of a rule."""
     with job(snakemake):
+        folder, exposure = Path(snakemake.output.product).parent, snakemake.wildcards.exposure
+        results = folder.parent
+        picture_of(results, f"{folder.name}/{exposure}").unlink(missing_ok=True)
         from onramp import cores, origins
         from onramp.wfss.parameters import WfssContam, parse
         from onramp.wfss_contam import STEP, process_wfss
 
         parameters = parse(snakemake.params.parameters, "configuration")
         defaults = WfssContam()
+        drawn = snakemake.config["quicklook"]
         changed = {n: v for n, v in parameters.wfss_contam if v != getattr(defaults, n)}
         found = process_wfss(
             snakemake.input.cutouts,
-            Path(snakemake.output.product).parent,
+            folder,
             parameters,
             snakemake.params.references,
             cores=min(snakemake.threads, cores.granted()),
             origins=origins.given({STEP: changed}, origins.FILE),
+            show=partial(draw_spectrum, results, exposure) if drawn else None,
         )
         write(json.dumps(found, indent=1), snakemake.output.statistics)
 

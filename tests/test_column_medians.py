@@ -1,14 +1,14 @@
 """Medians of columns: of few values, of many, and where a sample misleads."""
 
-import numba
 import numpy as np
 import pytest
+from onramp.kernels import kernel
 from onramp.steps.column_medians import MANY, SAMPLE, column_medians, room_for_medians
 
 COLUMNS = 37
 
 
-@numba.njit
+@kernel
 def medians(diffs, count):
     found = np.full(diffs.shape[1], -1.0)
     column_medians(diffs, count, room_for_medians(*diffs.shape), found)

@@ -8,9 +8,11 @@ from pathlib import Path
 from onramp import __version__, summary
 from onramp.parameters import Detector1Parameters
 from onramp.report_pictures import Pictures
+from onramp.wfss_contam import STEP
 
 BARS = 48
 FACTS = "instrument", "detector", "mode", "subarray", "readpatt"
+SPECTRA = "corrected", "fitted", "dispersed"
 SHAPE = "nints", "ngroups", "ny", "nx"
 
 
@@ -32,7 +34,7 @@ def gather(results, names, configuration=None, targets=None) -> dict:
     Returns
     -------
     dict
-        Facts of the run, and `exposures`: a mapping for each, failures first.
+        Facts of the run, and `exposures`: a mapping for each, in the order given.
     """
     results, names = Path(results), list(names)
     pictures = Pictures(results / "quicklook", len(names))
@@ -66,6 +68,7 @@ def _exposure(row, pictures, references):
         "seconds": _number(row.get("seconds")),
         "peak_mb": _number(row.get("peak_mb")),
         "bad_fraction": _number(row.get("bad_fraction")),
+        "spectra": [row.get(count) for count in SPECTRA] if "corrected" in row else None,
         "jumps": _jumps(row.get("jump_report")),
         "steps": [[step, _number(ran["seconds"])] for step, ran in steps.items() if ran["seconds"]],
         "references": [references.setdefault(each, len(references)) for each in used],
@@ -116,9 +119,14 @@ def _parameters(configuration):
     if configuration is None:
         return []
     defaults = Detector1Parameters().model_dump(mode="json")
+    given = configuration.steps.model_dump(mode="json")
+    slitless = configuration.wfss_contam
+    if slitless.exposures is not None:
+        given[STEP] = slitless.parameters.model_dump(mode="json")
+        defaults[STEP] = type(slitless.parameters)().model_dump(mode="json")
     return [
         (step, name, value, defaults[step][name])
-        for step, values in configuration.steps.model_dump(mode="json").items()
+        for step, values in given.items()
         for name, value in values.items()
         if name == "skip" or not values["skip"]
     ]

@@ -39,7 +39,7 @@ class Pictures:
         """Return an exposure's picture as an address, None if it has none that can be read."""
         path = self.folder / f"{exposure}.png"
         if self.kind == "linked":
-            return f"{self.folder.name}/{path.name}" if path.exists() else None
+            return f"{self.folder.name}/{exposure}.png" if path.exists() else None
         try:
             return _inlined(path, SMALL_WIDTH if self.kind == "small" else None)
         except OSError:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from onramp.printing import printable
 from onramp.replacing import replacing
+from onramp.wfss_contam import STEP
 
 # title as printed, None for what is printed beside another
 COLUMNS = {
@@ -22,14 +23,18 @@ COLUMNS = {
     "jump_size": "jump e-",
     "jump_verdict": "jump rate is",
     "bad_fraction": "bad pixels",
+    "corrected": "spectra",
 }
+SOME = {"corrected"}  # columns that are left out where no exposure has any
 FORMATS = {
     "seconds": "{:.1f}".format,
     "peak_mb": "{:.0f}".format,
     "jump_size": "{:.0f}".format,
     "bad_fraction": "{:.2%}".format,
+    "corrected": "{:.0f}".format,
 }
-ORDER = "failed", "missing", "done"
+MISSING = "missing"
+ORDER = "failed", MISSING, "done"
 LINES = 60
 
 
@@ -42,19 +47,24 @@ def collect(results, names) -> pd.DataFrame:
     results : str or Path
         Folder of the products.
     names : iterable of str
-        Exposures of the run.
+        Exposures of the run; slitless ones as "wfss_contam/<exposure>".
 
     Returns
     -------
     pandas.DataFrame
         A row an exposure, failures first: exposure, instrument, mode, state (done, failed,
         missing), seconds [s], peak_mb [MB], jump_rate and jump_error [cm-2 s-1], jump_size [e-],
-        jump_verdict, bad_fraction, reason.
+        jump_verdict, bad_fraction, reason; corrected (slitless spectra) if there are any.
     """
     cells = [*COLUMNS, "reason"]
     found = [{cell: row.get(cell) for cell in cells} for row in rows(results, names)]
-    return pd.DataFrame(found, columns=cells).sort_values(
-        "state", key=lambda states: states.map(ORDER.index), kind="stable", ignore_index=True
+    empty = [cell for cell in SOME if all(row[cell] is None for row in found)]
+    return (
+        pd.DataFrame(found, columns=cells)
+        .drop(columns=empty)
+        .sort_values(
+            "state", key=lambda states: states.map(ORDER.index), kind="stable", ignore_index=True
+        )
     )
 
 
@@ -75,7 +85,7 @@ def _row(results, name):
         pass
     if crash_file.exists():
         return {**_crash(crash_file), "exposure": name, "state": "failed"}
-    return {"exposure": name, "state": "missing", "reason": _missing(results, name)}
+    return {"exposure": name, "state": MISSING, "reason": _missing(results, name)}
 
 
 def _jumps(report):
@@ -120,9 +130,8 @@ def text(table) -> str:
     """Return the table as it is printed; a long one without most of what is done."""
     shown = table.head(max(LINES, int((table["state"] != "done").sum())))
     rows = shown.to_dict("records")
-    cells = {
-        title: [_cell(column, row) for row in rows] for column, title in COLUMNS.items() if title
-    }
+    titles = {column: title for column, title in COLUMNS.items() if title and column in table}
+    cells = {title: [_cell(column, row) for row in rows] for column, title in titles.items()}
     widths = {title: max(map(len, [title, *column])) for title, column in cells.items()}
     right = {COLUMNS[column] for column in (*FORMATS, "jump_rate")}
     aligned = [
@@ -151,7 +160,8 @@ def _align(value, width, right):
 
 
 def _without_picture(results, table):
-    done = table["exposure"][table["state"] == "done"]
+    calibrated = table["corrected"].isna() if "corrected" in table else True
+    done = table["exposure"][(table["state"] == "done") & calibrated]
     missing = sum(not (results / f"quicklook/{name}.png").exists() for name in done)
     return f" ({missing} of {len(done)} missing; the next run draws them)" if missing else ""
 
@@ -184,6 +194,11 @@ if __name__ == "__main__":
 
     folder = Path(sys.argv[1])
     endings = "_statistics.json", "_pipecrash.txt"
-    found = {path.name.removesuffix(end) for end in endings for path in folder.glob(f"*{end}")}
+    found = {
+        str(path.relative_to(folder)).removesuffix(end)
+        for end in endings
+        for place in ("", f"{STEP}/")
+        for path in folder.glob(f"{place}*{end}")
+    }
     print(summarise(folder, sorted(found)))
     report_page.write(folder, sorted(found))

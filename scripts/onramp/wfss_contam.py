@@ -76,7 +76,7 @@ class WfssContam:
 
 def process_wfss(
     cutouts, output_dir, parameters, references=None, overrides=None, files=None, cores=None,
-    origins=None, date=None,
+    origins=None, date=None, show=None,
 ):  # fmt: skip
     """
     Correct one grism exposure, to files.
@@ -94,6 +94,8 @@ def process_wfss(
         Where parameters come from, by "step.parameter".
     date : datetime, optional
         What the products tell as their date, instead of now.
+    show : callable, optional
+        Called, once the products are complete, with a `CutoutResult` that shows what was done.
 
     Returns
     -------
@@ -106,7 +108,7 @@ def process_wfss(
         As `WfssContam.call`.
     """
     job = _job(cutouts, references, overrides, parameters, files, cores, origins, date)
-    return job.run(output_dir).statistics
+    return job.run(output_dir, show=show).statistics
 
 
 def _job(cutouts, references, overrides, parameters, files, cores, origins, date=None):

@@ -89,10 +89,19 @@ def end():
     BATCHES.clear()
     if PROGRESS:
         PROGRESS.finish()
+    if exposures.cache_info().currsize or find_slitless.cache_info().currsize:
+        or_exit(onramp_report.conclude, CONFIGURATION, *all_exposures())
+
+
+def all_exposures():
+    """Return the exposures by name, and the slitless ones; where only these were asked for, of the
+    others those that have been processed."""
+    slitless = or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
     if exposures.cache_info().currsize:
-        or_exit(onramp_report.conclude, CONFIGURATION, exposures())
+        return exposures(), slitless
+    return onramp_report.processed(CONFIGURATION), slitless
 
 
 def reported(wildcards):
     """Return what Snakemake's report is to hold, if it is asked for."""
-    return or_exit(onramp_report.reported, CONFIGURATION, exposures())
+    return or_exit(onramp_report.reported, CONFIGURATION, *all_exposures())

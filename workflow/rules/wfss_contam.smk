@@ -19,14 +19,14 @@ rule wfss_contam:
         statistics=f"{SLITLESS}/{{exposure}}_statistics.json",
         provenance=f"{SLITLESS}/{{exposure}}_wfss_contam_provenance.json",
     log:
-        f"{RESULTS}/logs/{{exposure}}_wfss_contam.log",
+        f"{RESULTS}/logs/wfss_contam/{{exposure}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/{{exposure}}_wfss_contam.tsv"
+        f"{RESULTS}/benchmarks/wfss_contam/{{exposure}}.tsv"
     conda:
         "../envs/wfss.yaml"
     threads: DETECTOR1_THREADS
     resources:
-        mem_mb=1500,
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
         parameters=config["wfss_contam"]["parameters"],
         references=CONFIGURATION.references.folder,

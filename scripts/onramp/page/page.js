@@ -36,7 +36,7 @@ function jumpRate(row) {
   return known(jumps.error) ? `${round(jumps.rate)} \u00b1 ${Number(jumps.error.toPrecision(1))}` : round(jumps.rate);
 }
 
-const COLUMNS = [
+const EVERY_COLUMN = [
   { title: "", kind: "picture" },
   { title: "exposure", kind: "name", value: (row) => row.exposure },
   { title: "state", kind: "state", value: (row) => data.order.indexOf(row.state), text: (row) => row.state },
@@ -48,8 +48,10 @@ const COLUMNS = [
   { title: "jump rate is", kind: "extra spare", value: (row) => row.jumps?.verdict },
   { title: "bad pixels", kind: "number extra spare", value: (row) => row.bad_fraction,
     text: (row) => (known(row.bad_fraction) ? `${(100 * row.bad_fraction).toFixed(2)} %` : "\u2013") },
+  { title: "spectra", kind: "number extra", some: true, value: (row) => row.spectra?.[0], text: (row) => row.spectra?.[0] },
 ];
 const rows = data.exposures;
+const COLUMNS = EVERY_COLUMN.filter((column) => !column.some || rows.some((row) => known(column.value(row))));
 const sorting = { column: COLUMNS.findIndex((column) => column.title === "state"), down: false };
 const hidden = new Set();
 let shown = [];
@@ -120,7 +122,8 @@ function toggle(line, row) {
 function detail(row) {
   const box = make("div");
   if (row.picture) {
-    const picture = make("img", { src: row.picture, alt: `Rate, jumps and data quality of ${row.exposure}` });
+    const shows = row.spectra ? "A spectrum, its model and its contamination" : "Rate, jumps and data quality";
+    const picture = make("img", { src: row.picture, alt: `${shows} of ${row.exposure}` });
     picture.addEventListener("click", () => view(row.picture));
     box.append(make("figure", { class: "wide" }, picture));
   }
@@ -133,6 +136,10 @@ function detail(row) {
     ["failure", beside && row.state === "failed" ? link(`${row.exposure}_pipecrash.txt`) : null],
   ]));
   if (row.jumps) facts.append(jumpFacts(row.jumps));
+  if (row.spectra) {
+    const [corrected, fitted, dispersed] = row.spectra;
+    facts.append(group("Slitless spectra", [["corrected", corrected], ["fitted", fitted || null], ["predicted", dispersed]]));
+  }
   if (row.steps.length) {
     facts.append(group("Time of each step", row.steps.map(([step, seconds]) => [step, `${fixed(seconds, 2)} s`])));
   }

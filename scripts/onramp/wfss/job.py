@@ -93,8 +93,20 @@ class GrismJob:
         self.seconds, self._since = {}, time.perf_counter()
         self.begun, self._open_products = datetime.now(UTC), []
 
-    def run(self, output_dir=None, in_memory=False):
-        """Do the step; leave complete products or none."""
+    def run(self, output_dir=None, in_memory=False, show=None):
+        """
+        Do the step; leave complete products or none.
+
+        Parameters
+        ----------
+        output_dir : path, optional
+            Left out, nothing is written.
+        in_memory : bool
+            Return the cutouts.
+        show : callable, optional
+            Called, once the products are complete, with the CutoutResult that tells most; not if
+            there is none.
+        """
         started = time.perf_counter()
         with contextlib.ExitStack() as stack:
             stack.callback(self._discard)
@@ -104,6 +116,8 @@ class GrismJob:
             if output_dir is not None:
                 self._write(Path(output_dir), found)
             results = self._results(found) if in_memory else []
+            if show and found:
+                self._show(found, show)
         statistics = self._statistics(found, fitted, time.perf_counter() - started)
         log.info("%s: done in %.2f s", self.name, statistics["seconds"])
         return WfssResult(results, found.frame if found else None, statistics)
@@ -246,14 +260,23 @@ class GrismJob:
         return SmallFile(folder / f"{name}{provenance.ENDING}", content.encode())
 
     def _results(self, found):
-        results = []
-        for n, cutout in enumerate(self.cutouts):
-            contamination = self._contamination(found, n)
-            sci = (self._file.image(cutout.sci) - contamination).astype(np.float32)
-            own = found.own[n] if found else None
-            place = cutout.source, cutout.order, cutout.window.x, cutout.window.y
-            results.append(CutoutResult(*place, sci, contamination.astype(np.float32), own))
-        return results
+        return [self._result(found, n) for n in range(len(self.cutouts))]
+
+    def _result(self, found, n):
+        cutout, contamination = self.cutouts[n], self._contamination(found, n)
+        sci = (self._file.image(cutout.sci) - contamination).astype(np.float32)
+        own = found.own[n] if found else None
+        place = cutout.source, cutout.order, cutout.window.x, cutout.window.y
+        return CutoutResult(*place, sci, contamination.astype(np.float32), own)
+
+    def _show(self, found, show):
+        lights = (
+            (0.0 if own is None else np.abs(own).sum(), np.abs(self._contamination(found, n)).sum())
+            for n, own in enumerate(found.own)
+        )
+        n = scene.most_telling(lights)
+        if n is not None:
+            show(self._result(found, n))
 
     def _statistics(self, found, fitted, seconds):
         return {
@@ -267,7 +290,11 @@ class GrismJob:
             "dispersed": len(found.lit) if found else 0,
             "threads": self.threads,
             "seconds": seconds,
-            "parts": self.seconds,
+            "steps": {part: {"seconds": spent} for part, spent in self.seconds.items()},
+            "references": {
+                kind: {"name": found.name, "sha256": found.sha256}
+                for kind, found in self.chosen.items()
+            },
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             "products": getattr(self, "products", {}),
         }

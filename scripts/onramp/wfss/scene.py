@@ -137,3 +137,23 @@ def contamination(scene, cutout, own):
     if own is None:
         return np.zeros(cutout.window.shape)
     return cut(scene, PLACE, cutout.window) - own
+
+
+def most_telling(lights):
+    """
+    Return which cutout shows the step at work: both its own light and its neighbours' are bright.
+
+    Parameters
+    ----------
+    lights : iterable of (float, float)
+        Own light and contamination of each cutout [DN/s].
+
+    Returns
+    -------
+    int or None
+        None if no cutout has both.
+    """
+    least = [min(own, others) for own, others in lights]
+    if not least or not max(least) > 0:
+        return None
+    return int(np.argmax(least))
