@@ -45,13 +45,15 @@ const EVERY_COLUMN = [
   { title: "time [s]", kind: "number", value: (row) => row.seconds, text: (row) => fixed(row.seconds, 1) },
   { title: "memory [MB]", kind: "number extra middle", value: (row) => row.peak_mb, text: (row) => fixed(row.peak_mb, 0) },
   { title: "jumps [cm\u207b\u00b2 s\u207b\u00b9]", kind: "number extra", value: (row) => row.jumps?.rate, text: jumpRate },
-  { title: "jump rate is", kind: "extra spare", value: (row) => row.jumps?.verdict },
+  { title: "jump rate is", kind: "extra spare", room: true, value: (row) => row.jumps?.verdict },
   { title: "bad pixels", kind: "number extra spare", value: (row) => row.bad_fraction,
     text: (row) => (known(row.bad_fraction) ? `${(100 * row.bad_fraction).toFixed(2)} %` : "\u2013") },
   { title: "spectra", kind: "number extra", some: true, value: (row) => row.spectra?.[0], text: (row) => row.spectra?.[0] },
 ];
 const rows = data.exposures;
-const COLUMNS = EVERY_COLUMN.filter((column) => !column.some || rows.some((row) => known(column.value(row))));
+const filled = (column) => rows.some((row) => known(column.value(row)));
+const crowded = EVERY_COLUMN.some((column) => column.some && filled(column));
+const COLUMNS = EVERY_COLUMN.filter((column) => (column.some ? filled(column) : !(column.room && crowded)));
 const sorting = { column: COLUMNS.findIndex((column) => column.title === "state"), down: false };
 const hidden = new Set();
 let shown = [];
@@ -102,7 +104,8 @@ function cell(column, row) {
   if (column.kind === "picture") {
     if (row.picture) box.append(make("span", {}, make("img", { src: row.picture, loading: "lazy", alt: "" })));
   } else if (column.kind === "name") {
-    box.append(make("button", { type: "button" }, row.exposure));
+    const [name, folder] = row.exposure.split("/").reverse();
+    box.append(make("button", { type: "button" }, folder ? make("small", {}, `${folder}/`) : null, name));
   } else {
     if (column.kind === "state") box.classList.add(row.state);
     const text = column.text ? column.text(row) : column.value(row);

@@ -48,7 +48,7 @@ def draw(cutout, title, path, truth=None) -> None:
         _draw_panel(axes, label, image, top, fine=axes is images[-1])
     _draw_spectra(plot, {"data": data, "corrected": cutout.sci, name: own})
     with replacing(path) as part:
-        figure.savefig(part, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(part, format="png", dpi=140, metadata={"Software": None})
 
 
 def _draw_panel(axes, label, image, top, fine):
