@@ -17,7 +17,8 @@ def tree(folder):
 @pytest.mark.uses_cases(*CASES)
 @pytest.mark.parametrize("case", CASES)
 def test_waves_are_those_of_the_reference(case, runs):
-    ours, theirs = (tree(folder) for folder in (runs[case].onramp, runs[case].reference))
+    run = runs.of(CASES)[case]
+    ours, theirs = tree(run.onramp), tree(run.reference)
     for meta in (ours["meta"], theirs["meta"]):
         for name in OF_THE_WRITER:
             meta.pop(name, None)
