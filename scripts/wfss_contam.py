@@ -15,18 +15,23 @@ def main(snakemake):
         results = folder.parent
         picture_of(results, f"{folder.name}/{exposure}").unlink(missing_ok=True)
         from onramp import cores, origins
+        from onramp.reference_manifest import locate, open_manifest
         from onramp.wfss.parameters import WfssContam, parse
         from onramp.wfss_contam import STEP, process_wfss
 
         parameters = parse(snakemake.params.parameters, "configuration")
         defaults = WfssContam()
+        listed = Path(snakemake.input.references)
+        manifest = open_manifest(listed)
+        located = locate(manifest, listed.parents[1])
         drawn = snakemake.config["quicklook"]
         changed = {n: v for n, v in parameters.wfss_contam if v != getattr(defaults, n)}
         found = process_wfss(
             snakemake.input.cutouts,
             folder,
             parameters,
-            snakemake.params.references,
+            overrides={kind: reference.path for kind, reference in located.items()},
+            context=manifest.context,
             cores=min(snakemake.threads, cores.granted()),
             origins=origins.given({STEP: changed}, origins.FILE),
             show=partial(draw_spectrum, results, exposure) if drawn else None,

@@ -82,6 +82,16 @@ class FolderChooser:
         manifest = Manifest(facts.name, self.source, self.context, entries, files)
         return Choice(manifest, paths, parameters, origins)
 
+    def other(self, facts, kind, only):
+        """Return a file of a type that is not stage 1's; `only` finds it in a folder."""
+        return only(self.folder and self.folder.folder, kind, facts)
+
+    def digest(self, path):
+        """Return a file's sha256, empty in a dry run if it has yet to be fetched."""
+        from onramp.reference_digest import digest
+
+        return digest(path).sha256
+
     def _applied(self, files, given):
         key = id(given), *((file.name, file.sha256) for file in files)
         if key not in self._effective:
@@ -172,6 +182,20 @@ class CrdsChooser(FolderChooser):
         if missing:
             raise ReferenceFileError("; ".join(missing))
         return found
+
+    def other(self, facts, kind, only):
+        """Return the file of a type that is not stage 1's, fetched if need be."""
+        name = self.rules.name(facts, kind, self.rules.choose(facts, [kind]))
+        if name is None:
+            raise ReferenceFileError(
+                f"{facts.name}: CRDS context {self.context} has no {kind} for it; give "
+                f"override_{kind}"
+            )
+        return self._path(name)
+
+    def digest(self, path):
+        """Return a file's sha256, empty in a dry run if it has yet to be fetched."""
+        return "" if path.name in self.files.awaited else super().digest(path)
 
     def _path(self, name):
         from onramp.crds_files import AwaitedError

@@ -118,6 +118,11 @@ def read_facts(uncal, name) -> ExposureFacts:
         raise InputError(f"{uncal}: SUBSTRT, SUBSIZE: no whole numbers; mend the header") from None
 
 
+def read_keywords(path) -> dict:
+    """Return the values of a file's keywords that may decide the choice of references."""
+    return keywords_of(_primary(path))
+
+
 def _area(region, header):
     """Return what references have to cover; the job says so if the keywords are no good."""
     if not STRIPED.search(header):

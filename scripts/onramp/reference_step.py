@@ -13,6 +13,7 @@ from onramp.errors import OnrampError, ParameterError
 from onramp.reference_choice import CRDS, chooser
 from onramp.reference_facts import read_facts
 from onramp.targets import suffixes
+from onramp.wfss_contam import STEP
 
 FOLDER = "references"
 CONTEXT = "crds_context.txt"
@@ -75,13 +76,35 @@ class ReferenceStep:
             self._found[target.exposure] = found
         return self._found[target.exposure]
 
+    def slitless(self, name, cutouts) -> str:
+        """Return the path of the manifest of a grism exposure, one that is up to date."""
+        key = f"{STEP}/{name}"
+        if key not in self._found:
+            path = self.folder / f"{key}.json"
+            known = reference_manifest.read(path)
+            if self.mode in (LOOK, READ):
+                self._found[key] = path if known or self.mode == READ else self._stand_in()
+            else:
+                from onramp.wfss.references import manifest
+
+                chosen, paths = manifest(self.chooser, cutouts, name)
+                for kind, entry in chosen.references.items():
+                    if entry.sha256 and self.mode == WRITE:
+                        self.places.set(entry.sha256, os.path.abspath(paths[kind]))
+                self._found[key] = self._up_to_date(chosen, path, known)
+        return str(self._found[key])
+
     def _choose(self, target, path, known):
         manifest, parameters = self._chosen(target, known)
+        return str(self._up_to_date(manifest, path, known)), parameters
+
+    def _up_to_date(self, manifest, path, known):
+        """Write a manifest if its content is new; return its path, in a dry run a stand-in."""
         if self.mode == PLAN:
             same = known is not None and known.content == manifest.content
-            return str(path if same else self._stand_in()), parameters
+            return path if same else self._stand_in()
         reference_manifest.write(manifest, path)
-        return str(path), parameters
+        return path
 
     def _chosen(self, target, known):
         """Return an exposure's manifest and parameters; what is wrong is for its job to tell."""

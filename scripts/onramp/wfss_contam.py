@@ -39,8 +39,8 @@ class WfssContam:
         cutouts : str or Path
             Product of extract_2d and srctype, in DN/s.
         references : str or Path, optional
-            Folder with the photom and wavelengthrange references; by default ``references`` beside
-            the cutouts or in the current folder.
+            Folder with the photom and wavelengthrange references, or "crds"; by default
+            ``references`` beside the cutouts or in the current folder.
         overrides : dict of str to path, optional
             "photom", "wavelengthrange".
         parameters : dict of str to value, optional
@@ -76,7 +76,7 @@ class WfssContam:
 
 def process_wfss(
     cutouts, output_dir, parameters, references=None, overrides=None, files=None, cores=None,
-    origins=None, date=None, show=None,
+    origins=None, date=None, show=None, context=None,
 ):  # fmt: skip
     """
     Correct one grism exposure, to files.
@@ -86,7 +86,7 @@ def process_wfss(
     cutouts, output_dir : path
     parameters : WfssParameters
     references : path, optional
-        Folder of reference files.
+        Folder of reference files, or "crds".
     overrides, files : dict of str to path, optional
         As for `WfssContam.call`.
     cores : int, optional
@@ -96,6 +96,8 @@ def process_wfss(
         What the products tell as their date, instead of now.
     show : callable, optional
         Called, once the products are complete, with a `CutoutResult` that shows what was done.
+    context : str, optional
+        CRDS context by which `overrides` were chosen.
 
     Returns
     -------
@@ -107,11 +109,13 @@ def process_wfss(
     OnrampError
         As `WfssContam.call`.
     """
-    job = _job(cutouts, references, overrides, parameters, files, cores, origins, date)
+    job = _job(cutouts, references, overrides, parameters, files, cores, origins, date, context)
     return job.run(output_dir, show=show).statistics
 
 
-def _job(cutouts, references, overrides, parameters, files, cores, origins, date=None):
+def _job(
+    cutouts, references, overrides, parameters, files, cores, origins, date=None, context=None
+):
     for library in EXTRA:
         try:
             importlib.import_module(library)
@@ -123,7 +127,7 @@ def _job(cutouts, references, overrides, parameters, files, cores, origins, date
     from onramp.wfss.job import GrismJob
 
     folder = references_folder(cutouts, references)
-    return GrismJob(cutouts, parameters, folder, overrides, files, cores, origins, date)
+    return GrismJob(cutouts, parameters, folder, overrides, files, cores, origins, date, context)
 
 
 def add_command(commands, count):
@@ -149,7 +153,9 @@ def add_command(commands, count):
     command.add_argument(
         "cutouts", type=Path, metavar="FILE", help="product of extract_2d, srctype"
     )
-    command.add_argument("--references", metavar="FOLDER", help="photom and wavelengthrange files")
+    command.add_argument(
+        "--references", metavar="FOLDER", help="photom and wavelengthrange, or crds"
+    )
     command.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
     for name in FILES:
         command.add_argument(

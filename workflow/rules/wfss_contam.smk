@@ -14,6 +14,7 @@ rule wfss_contam:
     input:
         cutouts=cutouts_of,
         beside=beside_cutouts,
+        references=manifest_of_cutouts,
     output:
         product=SLITLESS_PRODUCT,
         statistics=f"{SLITLESS}/{{exposure}}_statistics.json",
@@ -29,7 +30,6 @@ rule wfss_contam:
         mem_mb=lambda wildcards, attempt: 1500 * attempt,
     params:
         parameters=config["wfss_contam"]["parameters"],
-        references=CONFIGURATION.references.folder,
         library=library_digest("wfss_contam"),
         crash_file=f"{SLITLESS}/{{exposure}}_pipecrash.txt",
     message:

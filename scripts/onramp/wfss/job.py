@@ -15,6 +15,7 @@ from onramp import provenance
 from onramp.errors import InputError
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
+from onramp.reference_source import folder_of
 from onramp.wfss import inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
@@ -65,7 +66,7 @@ class GrismJob:
     cutouts : path
         Product of extract_2d and srctype.
     parameters : WfssParameters
-    folder : path or None
+    folder : path, "crds" or None
         Of the references.
     overrides : dict of str to path
         References by type.
@@ -75,16 +76,20 @@ class GrismJob:
     origins : dict of str to str or None
         By "step.parameter".
     date : datetime, optional
+    context : str, optional
+        CRDS context that has chosen the references.
     """
 
-    def __init__(self, cutouts, parameters, folder, overrides, files, cores, origins, date=None):
+    def __init__(
+        self, cutouts, parameters, folder, overrides, files, cores, origins, date=None, context=None
+    ):
         self.path = Path(cutouts)
         self.name = exposure_name(self.path)
         self.all: WfssParameters = parameters
         self.parameters = parameters.wfss_contam
         self.folder, self.overrides, self.files = folder, overrides or {}, files or {}
         self.cores = cores or core_counts.granted()
-        self.origins, self.date = origins, date
+        self.origins, self.date, self.context = origins, date, context
         asked = self.parameters.maximum_cores
         self.threads = core_counts.threads(asked, self.cores)
         remark = core_counts.remark(STEP, asked, self.cores) if asked != "1" else None
@@ -131,8 +136,11 @@ class GrismJob:
         self.header = inputs.primary_header(self._file)
         self.mode = inputs.mode_of(self.header, self.path)
         self.beside = find_files(self.header, self.path, self.files)
-        self.chosen = references.choose(self.folder, self.overrides, self.mode)
-        self.provenance = provenance.find(self.path, self.all, self.origins, None, self.date)
+        facts = references.read_facts(self.path, self.name)
+        self.chosen, context = references.choose(self.folder, self.overrides, facts)
+        self.provenance = provenance.find(
+            self.path, self.all, self.origins, self.context or context, self.date
+        )
         self.cutouts = read_cutouts(self._file)
         for kind, reference in self.chosen.items():
             log.info("reference %-16s %s sha256 %s", kind, reference.name, reference.sha256)
@@ -254,7 +262,7 @@ class GrismJob:
             if path is not None
         }
         content = provenance.record(
-            name, self.provenance, {**self.chosen, **read}, self.folder, products,
+            name, self.provenance, {**self.chosen, **read}, folder_of(self.folder), products,
             save_ramp=False, threads={STEP: self.threads}, begun=self.begun, pipeline=STEP,
         )  # fmt: skip
         return SmallFile(folder / f"{name}{provenance.ENDING}", content.encode())

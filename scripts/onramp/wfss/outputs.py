@@ -46,6 +46,8 @@ def primary_header(source, file_name, model, state, chosen, provenance):
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
         header[f"R_{suffix}"] = _fitting(chosen[kind].name, comment)
         header[f"H_{suffix}"] = chosen[kind].sha256
+    if provenance.context:
+        header["CRDS_CTX"] = (provenance.context, "CRDS context (.pmap)")
     header[STATE] = (state, "WFSS Contamination Correction")
     for line in parameter_lines(provenance, [STEP]):
         header.add_history(line)

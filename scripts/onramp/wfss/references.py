@@ -1,14 +1,16 @@
-"""The photom and wavelengthrange references of a grism exposure, out of a folder."""
+"""The photom and wavelengthrange references of a grism exposure, from a folder or from CRDS."""
 
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-import asdf
 from astropy.io import fits
 
-from onramp.errors import ReferenceFileError
+from onramp.errors import InputError, ReferenceFileError
 from onramp.provenance import digest_file
+from onramp.reference_choice import CRDS, chooser
+from onramp.reference_facts import ExposureFacts, read_keywords
+from onramp.reference_manifest import Entry, Manifest
 
 TYPES = {"photom": ".fits", "wavelengthrange": ".asdf"}
 FOLDER = "references"
@@ -26,20 +28,23 @@ class Reference(NamedTuple):
         return self.path.name
 
 
-def choose(folder, overrides, mode):
+def choose(folder, overrides, facts):
     """
     Choose both references.
 
     Parameters
     ----------
-    folder : path or None
+    folder : path, "crds" or None
     overrides : dict of str to path
         Files to take instead, by type.
-    mode : Mode
+    facts : ExposureFacts
+        From `read_facts`.
 
     Returns
     -------
-    dict of str to Reference
+    found : dict of str to Reference
+    context : str or None
+        CRDS context, where one was asked.
 
     Raises
     ------
@@ -51,16 +56,76 @@ def choose(folder, overrides, mode):
             raise ReferenceFileError(
                 f"override_{kind}: wfss_contam needs no such reference; known: {', '.join(TYPES)}"
             )
+    from_crds = chooser(CRDS) if folder == CRDS and overrides.keys() != TYPES.keys() else None
     found = {}
     for kind in TYPES:
-        path = Path(overrides[kind]) if overrides.get(kind) else _only(folder, kind, mode)
+        path = Path(overrides[kind]) if overrides.get(kind) else None
+        path = path or _named(from_crds, folder, kind, facts)
         if not path.is_file():
             raise ReferenceFileError(f"{path}: {kind}: is not there; give override_{kind}=FILE")
         found[kind] = Reference(path, digest_file(path, ReferenceFileError)[1])
-    return found
+    return found, from_crds and from_crds.context
 
 
-def _only(folder, kind, mode):
+def read_facts(cutouts, name) -> ExposureFacts:
+    """
+    Read what decides a grism exposure's references.
+
+    Parameters
+    ----------
+    cutouts : path
+    name : str
+        Name of the exposure.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or keywords are missing.
+    """
+    known = read_keywords(cutouts)
+    try:
+        words = [str(known[keyword]) for keyword in ("INSTRUME", "DETECTOR", "EXP_TYPE")]
+        date = f"{known['DATE-OBS']}T{known['TIME-OBS']}"
+    except KeyError as missing:
+        raise InputError(
+            f"{cutouts}: {missing.args[0]} missing; is this a product of extract_2d and srctype?"
+        ) from None
+    return ExposureFacts(str(cutouts), name, *words, "N/A", date, None, None, known)
+
+
+def manifest(choosing, cutouts, name):
+    """
+    Choose the references of an exposure of a workflow; what is wrong is for its job to tell.
+
+    Parameters
+    ----------
+    choosing : FolderChooser or CrdsChooser
+    cutouts : path
+    name : str
+        Name of the exposure.
+
+    Returns
+    -------
+    Manifest
+    paths : dict of str to Path
+    """
+    source, context = choosing.source, choosing.context
+    entries, paths = {}, {}
+    try:
+        facts = read_facts(cutouts, name)
+        for kind in TYPES:
+            paths[kind] = choosing.other(facts, kind, _only)
+            entries[kind] = Entry(kind, paths[kind].name, choosing.digest(paths[kind]), source)
+    except (InputError, ReferenceFileError) as problem:
+        return Manifest(name, source, context, {}, (), str(problem)), {}
+    return Manifest(name, source, context, entries), paths
+
+
+def _named(from_crds, folder, kind, facts):
+    return from_crds.other(facts, kind, _only) if from_crds else _only(folder, kind, facts)
+
+
+def _only(folder, kind, facts):
     if folder is None:
         raise ReferenceFileError(
             f"no {kind} reference: give a folder with --references or a file with --override_{kind}"
@@ -71,26 +136,28 @@ def _only(folder, kind, mode):
         raise ReferenceFileError(
             f"{folder}: {problem.strerror}; give a folder of reference files"
         ) from problem
-    fitting = [Path(folder, name) for name in names if _fits(Path(folder, name), mode)]
+    fitting = [Path(folder, name) for name in names if _fits(Path(folder, name), facts)]
     if len(fitting) != 1:
         what = " and ".join(path.name for path in fitting[:2]) + " both fit" if fitting else "none"
         raise ReferenceFileError(
-            f"{folder}: {kind} for INSTRUME={mode.instrument}, EXP_TYPE={mode.exp_type}: {what}; "
+            f"{folder}: {kind} for INSTRUME={facts.instrument}, EXP_TYPE={facts.exp_type}: {what}; "
             f"give one, or --override_{kind}=FILE"
         )
     return fitting[0]
 
 
-def _fits(path, mode):
-    """Return whether a file says that it is for a mode; one that says nothing of it is for all."""
+def _fits(path, facts):
+    """Return whether a file is for an exposure's mode; one that says nothing of it is for all."""
     try:
         if path.suffix == ".fits":
             header = fits.getheader(path)
             told = header.get("INSTRUME"), header.get("EXP_TYPE")
         else:
+            import asdf
+
             with asdf.open(path) as file:
                 meta = file["meta"]
                 told = meta["instrument"]["name"], meta.get("exposure", {}).get("type")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    return told[0] == mode.instrument and told[1] in (None, mode.exp_type)
+    return told[0] == facts.instrument and told[1] in (None, facts.exp_type)
