@@ -36,7 +36,7 @@ scalar_kernel = functools.partial(inner_kernel, _nrt=False)
 which in loops over samples costs more than the work itself."""
 
 
-ZERO, ONE, NO = np.int64(0), np.int64(1), np.bool_(False)
+ZERO, ONE, NO, YES = np.int64(0), np.int64(1), np.bool_(False), np.bool_(True)
 """What kernels hand to others in place of literals, for which numba would compile these again."""
 
 

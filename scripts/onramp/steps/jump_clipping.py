@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import inner_kernel, kernel, sort_all_columns
+from onramp.kernels import NO, YES, inner_kernel, kernel, sort_all_columns
 from onramp.steps.differences import BLOCK_VALUES, load_columns
 
 CLIP_PASSES = 5
@@ -22,61 +22,63 @@ def _sort_finite(diffs, first, stride, block):
 
 
 @inner_kernel
-def _moments(block, lower, upper, below, count, spread):
-    """
-    Fill the number of values below `lower`, and number and deviation of those up to `upper`.
+def _rank(block, x, limit, past):
+    """Return how many values of a sorted column are below a limit; `past`: not above it."""
+    low, high = 0, block.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        value = np.float64(block[middle, x])
+        if value < limit or (past and value == limit):
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
-    Return whether any number has changed.
-    """
-    mean = np.zeros(count.size)
-    before = 0
-    for x in range(count.size):
-        before += count[x]
-    below[:] = 0
-    count[:] = 0
-    spread[:] = 0.0
+
+@inner_kernel
+def _deviations(block, lower, upper, centre, sums):
+    """Fill the sums of the deviations from `centre` of the values within limits, and of squares."""
+    sums[:] = 0.0
+    first, second = sums[0], sums[1]
     for n in range(block.shape[0]):
         values = block[n]
-        for x in range(count.size):
+        for x in range(centre.size):
             value = np.float64(values[x])
             inside = (value >= lower[x]) & (value <= upper[x])
-            below[x] += value < lower[x]
-            count[x] += inside
-            mean[x] += value if inside else 0.0
-    after = 0
-    for x in range(count.size):
-        mean[x] /= count[x]
-        after += count[x]
-    for n in range(block.shape[0]):
-        values = block[n]
-        for x in range(count.size):
-            value = np.float64(values[x])
-            inside = (value >= lower[x]) & (value <= upper[x])
-            spread[x] += (value - mean[x]) ** 2 if inside else 0.0
-    for x in range(count.size):
-        spread[x] = np.sqrt(spread[x] / count[x])
-    return before != after
+            deviation = value - centre[x] if inside else 0.0
+            first[x] += deviation
+            second[x] += deviation * deviation
 
 
 @inner_kernel
 def _clip(block, threshold, bounds, work):
-    """Fill `bounds` with the clipped median less and plus `threshold` standard deviations."""
-    below, count, spread = work
+    """
+    Fill `bounds` with the clipped median less and plus `threshold` standard deviations.
+
+    Deviations are taken from the median, which is within a standard deviation of the mean, so that
+    one passage gives both moments without cancellation.
+    """
+    centre, count, sums = work
     lower, upper = bounds
     lower[:] = -np.inf
     upper[:] = LARGEST
+    count[:] = -1
     for _ in range(CLIP_PASSES):
-        changed = _moments(block, lower, upper, below, count, spread)
+        changed = False
         for x in range(count.size):
-            if count[x] == 0:
-                lower[x] = np.nan
-                upper[x] = np.nan
-                continue
-            low = block[below[x] + (count[x] - 1) // 2, x]
-            high = block[below[x] + count[x] // 2, x]
-            centre = (np.float64(low) + np.float64(high)) / 2.0
-            lower[x] = centre - threshold * spread[x]
-            upper[x] = centre + threshold * spread[x]
+            below = _rank(block, x, lower[x], NO)
+            inside = max(_rank(block, x, upper[x], YES) - below, 0)
+            changed |= inside != count[x]
+            count[x] = inside
+            low = block[min(below + max(inside - 1, 0) // 2, block.shape[0] - 1), x]
+            high = block[min(below + inside // 2, block.shape[0] - 1), x]
+            centre[x] = (np.float64(low) + np.float64(high)) / 2.0
+        _deviations(block, lower, upper, centre, sums)
+        for x in range(count.size):
+            mean = sums[0, x] / count[x]
+            spread = np.sqrt(max(sums[1, x] / count[x] - mean * mean, 0.0))
+            lower[x] = centre[x] - threshold * spread if count[x] > 0 else np.nan
+            upper[x] = centre[x] + threshold * spread if count[x] > 0 else np.nan
         if not changed:
             break
 
@@ -117,12 +119,11 @@ def clip_band(data, groupdq, gain, threshold, across_integrations):
     diffs = np.zeros((ndiffs, width), np.float32)
     block = np.empty((size, width), np.float32)
     bounds = np.empty(width), np.empty(width)
-    work = np.empty(width, np.int64), np.empty(width, np.int64), np.empty(width)
+    work = np.empty(width), np.empty(width, np.int64), np.empty((2, width))
     for y in range(ny):
         for left in range(0, nx, width):
             load_columns(data, groupdq, gain, y, left, diffs)
             for first in range(stride):
                 _sort_finite(diffs, first, stride, block)
-                work[1][:] = -1
                 _clip(block, threshold, bounds, work)
                 _flag_outside(diffs, first, stride, bounds, groupdq, y, left)
