@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from onramp import bands
 from onramp.detector1 import process_exposure
 from onramp.parameters import parse_steps
 from onramp.simulate import simulate
@@ -95,3 +96,18 @@ def test_bits_of_options_depend_on_neither(exposure, tmp_path, name):
     assert split.keys() == whole.keys()
     for key, values in whole.items():
         assert split[key].tobytes() == values.tobytes(), key
+
+
+@pytest.mark.parametrize(
+    ("shape", "height"),
+    [
+        ((1, 10, 2048, 2048), 65),  # 12 MB
+        ((500, 60, 256, 256), 8),  # never less
+        ((200, 20, 416, 72), 14),  # short rows: planes of 1024 pixels
+        ((3000, 20, 416, 72), 8),  # but no more than 48 MB for that
+        ((1, 2, 2048, 16), 128),  # never more
+        ((1, 5, 32, 32), 32),  # than there are
+    ],
+)
+def test_height_of_bands(shape, height):
+    assert bands.band_height(shape) == height
