@@ -61,7 +61,11 @@ def read_tree(path) -> dict:
         As `read_facts`.
     """
     with open(path, "rb") as file:
-        content = file.read(LARGEST)
+        return plain_tree(file.read(LARGEST))
+
+
+def plain_tree(content) -> dict:
+    """Return the tree at the head of an ASDF file's content; as `read_tree`."""
     if not content.startswith(b"#ASDF"):
         raise OSError("not an ASDF file")
     try:

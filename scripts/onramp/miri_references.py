@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp import asdf_arrays
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.steps.emicorr import speed_of, subarray_case
@@ -42,20 +43,26 @@ class EmiReference:
     header = {}  # noqa: RUF012
 
     def __init__(self, reference, _exposure):
-        import asdf
-
         self.reference = reference
         try:
-            with asdf.open(reference.path, memmap=False, lazy_load=False) as file:
-                self._cases = file["subarray_cases"]
-                self._frequencies = {
-                    name: (float(known["frequency"]), np.array(known["phase_amplitudes"], float))
-                    for name, known in file["frequencies"].items()
-                }
+            try:
+                self._take(asdf_arrays.read(reference.path))
+            except asdf_arrays.UnusualError:
+                import asdf
+
+                with asdf.open(reference.path, memmap=False, lazy_load=False) as file:
+                    self._take(file)
         except (KeyError, TypeError, AttributeError) as problem:
             self._refuse(f"no {problem} as an emicorr reference has it")
         except (OSError, ValueError, RuntimeError) as problem:
             self._refuse(f"cannot be read as ASDF ({str(problem).splitlines()[0]})")
+
+    def _take(self, tree):
+        self._cases = tree["subarray_cases"]
+        self._frequencies = {
+            name: (float(known["frequency"]), np.array(known["phase_amplitudes"], float))
+            for name, known in tree["frequencies"].items()
+        }
 
     def _refuse(self, problem):
         raise ReferenceFileError(
