@@ -107,6 +107,26 @@ def test_inner_kernels_are_called_by_kernels_only(path):
             assert not names & inner, f"{function.name} calls {names & inner}"
 
 
+REDUCTIONS = {
+    "sum", "prod", "cumsum", "mean", "var", "std", "min", "max", "argmin", "argmax", "all", "any",
+    "average", "median", "percentile", "partition", "flatnonzero", "count_nonzero", "searchsorted",
+    "digitize", "histogram", "bincount", "where", "roll", "diff", "isclose", "interp", "round",
+    "nanmin", "nanmax", "nansum", "nanmean", "nanmedian", "array_equal", "asarray",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", sorted((HERE.parent / "scripts/onramp").rglob("*.py")), ids=lambda path: path.stem
+)
+def test_kernels_use_loops_for_reductions(path):
+    """Else each process loads numba's linear algebra, and scipy's where it is installed."""
+    for function, decorators in functions(ast.parse(path.read_text())):
+        if decorators.intersection({*INNER, "kernel"}):
+            calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+            names = {call.attr for call in calls if isinstance(call, ast.Attribute)}
+            assert not names & REDUCTIONS, f"{function.name} calls {names & REDUCTIONS}"
+
+
 FINITE = st.floats(-1e6, 1e6, width=32)
 
 

@@ -100,11 +100,24 @@ def sums_of(ordered):
 
 
 @inner_kernel
+def _number_below(starts, rank):
+    """Return how many starts are below a rank; they never fall."""
+    low, high = 0, starts.size
+    while low < high:
+        middle = (low + high) // 2
+        if starts[middle] < rank:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inner_kernel
 def _window_moments(ordered, sums, first, last):
     """Return the sums of a window, buckets within it as a whole."""
     starts = ordered.starts
-    lower = np.searchsorted(starts, first)
-    upper = np.searchsorted(starts, last, "right") - 1
+    lower = _number_below(starts, first)
+    upper = _number_below(starts, last + 1) - 1
     if lower > upper:
         return _moments(ordered.values, first, last, sums.origin)
     one, two = _moments(ordered.values, first, starts[lower], sums.origin)

@@ -101,11 +101,16 @@ def _guess(reads, given, known, weights):
     reach = weights.size // 2
     total = np.empty(nrows)
     weight = np.empty(nrows)
+    places = np.empty(nrows, np.int64)
     for tick in range(nticks):
         if known[tick] == nrows:
             continue
-        missing = np.flatnonzero(given[tick] == 0)
-        rows = nrows if missing.size > nrows // FEW_OF else 0
+        count = 0
+        for y in range(nrows):
+            places[count] = y
+            count += given[tick, y] == 0
+        missing = places[:count]
+        rows = nrows if count > nrows // FEW_OF else 0
         total[:] = 0.0
         weight[:] = 0.0
         for n in range(weights.size):
