@@ -27,7 +27,7 @@ def reported(configuration, exposures, slitless):
 
 
 def processed(configuration):
-    """Return the exposures that have left something behind, by name."""
+    """Return the exposures that have left something behind, by name; none if there are none."""
     from onramp.summary import MISSING, rows
 
     try:
