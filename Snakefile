@@ -8,6 +8,7 @@ configfile: "config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/jobs.smk"
+include: "workflow/rules/slitless.smk"
 
 
 validate(config, "workflow/schemas/config.schema.yaml")

@@ -11,7 +11,6 @@ import logging
 import sys
 from pathlib import Path
 
-from onramp.wfss_contam import STEP
 from onramp_child import in_child
 from onramp_job import reason
 
@@ -48,17 +47,16 @@ def draw_beside(output, uncal, statistics) -> bool:
     return _draw_aside(exposure, picture, "onramp.quicklook", *files, statistics, picture)
 
 
-def draw_spectrum(results, exposure, cutout) -> bool:
+def draw_spectrum(picture, exposure, cutout) -> bool:
     """
     Draw a corrected cutout of a slitless exposure; as `draw_beside`.
 
     Parameters
     ----------
-    results : path
+    picture : Path
     exposure : str
     cutout : onramp.wfss.job.CutoutResult
     """
-    picture = picture_of(results, f"{STEP}/{exposure}")
     title = f"{exposure}\nsource {cutout.source}   order {cutout.order}"
     return _draw_aside(exposure, picture, "onramp.wfss.picture", cutout, title, picture)
 

@@ -12,8 +12,8 @@ def main(snakemake):
     """Process the exposure of a rule."""
     with job(snakemake):
         folder, exposure = Path(snakemake.output.product).parent, snakemake.wildcards.exposure
-        results = folder.parent
-        picture_of(results, f"{folder.name}/{exposure}").unlink(missing_ok=True)
+        picture = picture_of(folder.parent, f"{folder.name}/{exposure}")
+        picture.unlink(missing_ok=True)
         from onramp import cores, origins
         from onramp.reference_manifest import locate, open_manifest
         from onramp.wfss.parameters import WfssContam, parse
@@ -34,7 +34,7 @@ def main(snakemake):
             context=manifest.context,
             cores=min(snakemake.threads, cores.granted()),
             origins=origins.given({STEP: changed}, origins.FILE),
-            show=partial(draw_spectrum, results, exposure) if drawn else None,
+            show=partial(draw_spectrum, picture, exposure) if drawn else None,
         )
         write(json.dumps(found, indent=1), snakemake.output.statistics)
 

@@ -59,28 +59,6 @@ def batch_of_picture(wildcards):
     return or_exit(BATCHES.token_of_picture, target(wildcards).exposure)
 
 
-def slitless_products(wildcards):
-    """Return what wfss_contam is to leave behind; nothing unless it is asked for."""
-    found = or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
-    return [SLITLESS_PRODUCT.format(exposure=name) for name in found]
-
-
-def cutouts_of(wildcards):
-    """Return a grism exposure's cutouts."""
-    found = or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
-    return found[wildcards.exposure]
-
-
-def manifest_of_cutouts(wildcards):
-    """Return the file that lists a grism exposure's references."""
-    return reference_step().slitless(wildcards.exposure, cutouts_of(wildcards))
-
-
-def beside_cutouts(wildcards):
-    """Return the direct image, segmentation map and catalogue of a grism exposure."""
-    return or_exit(files_beside, cutouts_of(wildcards))
-
-
 def begin():
     """Tell what is odd or cannot work, and write down what the batches have to do."""
     for remark in configuration.remarks(CONFIGURATION, CORES):
@@ -96,15 +74,6 @@ def end():
         PROGRESS.finish()
     if exposures.cache_info().currsize or find_slitless.cache_info().currsize:
         or_exit(onramp_report.conclude, CONFIGURATION, *all_exposures())
-
-
-def all_exposures():
-    """Return the exposures by name, and the slitless ones; where only these were asked for, of the
-    others those that have been processed."""
-    slitless = or_exit(find_slitless, CONFIGURATION.wfss_contam.exposures)
-    if exposures.cache_info().currsize:
-        return exposures(), slitless
-    return onramp_report.processed(CONFIGURATION), slitless
 
 
 def reported(wildcards):

@@ -1,10 +1,3 @@
-from onramp.wfss.files import beside as files_beside
-from onramp.wfss.files import find_exposures as find_slitless
-
-SLITLESS = f"{RESULTS}/wfss_contam"
-SLITLESS_PRODUCT = f"{SLITLESS}/{{exposure}}_wfss_contam.fits"
-
-
 rule slitless:
     input:
         slitless_products,
@@ -27,7 +20,7 @@ rule wfss_contam:
         "../envs/wfss.yaml"
     threads: DETECTOR1_THREADS
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=memory_of_slitless,
     params:
         parameters=config["wfss_contam"]["parameters"],
         library=library_digest("wfss_contam"),
