@@ -6,6 +6,7 @@ import asdf
 import numpy as np
 import pytest
 from astropy.io import fits
+from onramp import streaming
 from onramp.bands import Stopwatch
 from onramp.dark import Dark
 from onramp.detector1 import Detector1, process_exposure
@@ -277,3 +278,19 @@ def test_simulated_modes_lie_on_the_detector(mode):
     assert dataclasses.asdict(MODES[mode])["instrument"] == "MIRI"
     assert MODES[mode].xstart + MODES[mode].nx <= columns + 1
     assert MODES[mode].ystart + MODES[mode].ny <= rows + 1
+
+
+def test_groups_that_nobody_can_use_bring_no_second_passage(tmp_path, monkeypatch):
+    """Clipping seems to flag every pixel of them; other planes would have the bands pass again."""
+    files = simulate("miri_sub64", tmp_path, 5, ngroups=6, nints=8, nx=64, ny=16)
+    searched = []
+
+    def search(*arguments):
+        searched.append(arguments)
+        return found(*arguments)
+
+    found = streaming.jump.search
+    monkeypatch.setattr(streaming.jump, "search", search)
+    steps = parse_steps({"jump": {"minimum_sigclip_groups": 5}}, "test")
+    process_exposure(files.uncal, tmp_path, steps, None, files.references, rows=8)
+    assert len(searched) == 2
