@@ -272,3 +272,14 @@ def test_clocks():
 
 def test_frequencies_are_read_from_text():
     assert EmiCorr(onthefly_corr_freq="390.625, 10.04").onthefly_corr_freq == (390.625, 10.04)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.5, 0.25, 1 / 3, 0.002 * 7, 0.7123, -0.4])
+@pytest.mark.parametrize("integration", [0, 1, 7, 199])
+def test_next_trial_is_that_of_a_search_of_all(delay, integration):
+    trials = np.arange(500) * 1.0 / 500
+    rng = np.random.default_rng(integration)
+    for phases in (trials, rng.uniform(-0.5, 1.5, 50)):
+        ahead = np.abs((trials - phases[:, np.newaxis] - delay * integration) % 1)
+        found = emicorr_joint._nearest(trials, phases, delay * integration)
+        assert np.array_equal(found, np.argmin(ahead, axis=1))
