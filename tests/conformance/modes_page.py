@@ -17,6 +17,11 @@ PAGE = ROOT / "docs" / "modes.md"
 TABLE = ROOT / "build" / "conformance.tsv"
 FIGURES = "worst difference", "values that agree", "equal flags"
 UNKNOWN = ("–",) * len(FIGURES)
+OUTPUTS = {
+    "ramp_fit": ("0_ramp_fit", "1_ramp_fit"),
+    "gain_scale": ("gain_scale", "gain_scaleints"),
+}
+"""What steps save that do not save one product of their name."""
 REMEDY = "run make conformance and make modes"
 
 HEAD = f"""# What is compared
@@ -119,10 +124,8 @@ def steps(table):
     for step in STEPS:
         own = [case for case in cases if set(case.steps.get(step, ())) - {"save_results"}]
         saved = [case.name for case in cases if case.steps.get(step, {}).get("save_results")]
-        known = [one for name in saved for one in table.get(name, ()) if one.product == step]
-        if step == "gain_scale":
-            known = [one for name in saved for one in table.get(name, ())
-                     if one.product.startswith(step)]  # fmt: skip
+        outputs = OUTPUTS.get(step, (step,))
+        known = [one for name in saved for one in table.get(name, ()) if one.product in outputs]
         yield step, str(len(own)), str(len(saved)), *figures(known)
 
 
