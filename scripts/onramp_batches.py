@@ -19,6 +19,7 @@ STAGED = "staged"
 PICTURE_MB = 700
 SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
 UNPREDICTED_MB = 500
+COMPILATION_MB = 450
 
 
 def asked_seconds(configuration, scheduled):
@@ -80,7 +81,8 @@ class Batches:
         from onramp.memory import predict_shape_mb
 
         around = SCHEDULED_MB if self.scheduled else 0
-        least = PICTURE_MB if self.picture else 0
+        least = COMPILATION_MB if self.scheduled else 0  # the first job on a kind of node compiles
+        least = max(least, PICTURE_MB if self.picture else 0)
         try:
             shape = glance(target.uncal).shape
         except OnrampError:  # for the job to tell

@@ -9,9 +9,13 @@ COLUMNS = 37
 
 
 @kernel
+def find_medians(diffs, count, found):
+    column_medians(diffs, count, room_for_medians(*diffs.shape), found)
+
+
 def medians(diffs, count):
     found = np.full(diffs.shape[1], -1.0)
-    column_medians(diffs, count, room_for_medians(*diffs.shape), found)
+    find_medians(diffs, count, found)
     return found
 
 

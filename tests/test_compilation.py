@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from onramp import compilation
+from onramp import compilation, kernel_cache
 from onramp.simulate import simulate
 
 
@@ -85,7 +85,7 @@ def test_cache_that_the_user_names_is_divided_once(monkeypatch, tmp_path, node):
     assert compilation.mark_file().parent == cache
 
 
-def test_numba_is_told_where_the_cache_is(calls, tmp_path, node):
+def test_jobs_are_told_where_the_cache_is(calls, tmp_path, node):
     compilation.ensure()
     assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "cache")
 
@@ -102,7 +102,7 @@ def test_mark_depends_on_kernels_and_machine(monkeypatch):
 
 def test_mark_is_where_the_kernels_are(monkeypatch, tmp_path):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr(compilation, "LIBRARY", tmp_path)
+    monkeypatch.setattr(kernel_cache, "LIBRARY", tmp_path)
     assert compilation.mark_file().parent == tmp_path / "__pycache__"
     (tmp_path / "__pycache__").mkdir()
     beside = compilation.mark_file()
@@ -110,7 +110,7 @@ def test_mark_is_where_the_kernels_are(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "named"))
     named = compilation.mark_file()
     assert named.parent == tmp_path / "named"
-    monkeypatch.setattr(compilation, "LIBRARY", tmp_path / "another")
+    monkeypatch.setattr(kernel_cache, "LIBRARY", tmp_path / "another")
     assert compilation.mark_file() != named, "another checkout's kernels lie elsewhere"
 
 
@@ -118,11 +118,11 @@ def test_each_warm_up_has_its_mark():
     assert compilation.mark_file() != compilation.mark_file("onramp.warm_miri")
 
 
-def test_kernels_from_the_cache_need_no_linear_algebra():
+def test_kernels_from_the_cache_need_no_numba():
     code = "import sys; from onramp import warm; warm.main(); print(*sys.modules)"
     for _ in range(2):  # the first may have to compile
         loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert loaded.returncode == 0, loaded.stderr
     modules = loaded.stdout.split()
-    assert "numba.np.arrayobj" in modules
-    assert not {"numba.np.linalg", "scipy.linalg"} & set(modules)
+    assert "numba.core.runtime._nrt_python" in modules
+    assert not {"numba", "scipy"} & set(modules)

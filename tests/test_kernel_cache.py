@@ -1,5 +1,4 @@
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import pytest
 from onramp import kernel_cache
 from onramp.errors import KernelCacheError
 from onramp.kernel_cache import CheckedFiles, _check_folder
+from onramp.machine_code import MachineCode
 
 PROGRAM = """
 import sys
@@ -19,13 +19,13 @@ def double(x):
     return 2.0 * x
 
 assert double(21.0) == 42.0
-print(sum(double.stats.cache_hits.values()), sum(double.stats.cache_misses.values()))
+print("compiled" if "numba" in sys.modules else "loaded")
 """
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a program with one kernel; return its hits and misses of the cache."""
+    """Run a program with one kernel; return how it came by its code."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     (tmp_path / "cache").mkdir()
@@ -36,7 +36,7 @@ def run(tmp_path):
             env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return tuple(map(int, done.stdout.split()))
+        return done.stdout.strip()
 
     return run
 
@@ -47,8 +47,8 @@ def cached(folder, pattern):
 
 
 def test_a_kernel_is_compiled_once(run):
-    assert run() == (0, 1)
-    assert run() == (1, 0)
+    assert run() == "compiled"
+    assert run() == "loaded"
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbage", "flip", "plain", "gone"])
@@ -65,45 +65,38 @@ def test_a_damaged_cache_is_made_anew(run, tmp_path, damage):
             {"empty": b"", "cut": content[: len(content) // 2], "garbage": b"garbage" * 100,
              "flip": bytes(flipped), "plain": content[:-17]}[damage]
         )  # fmt: skip
-    assert run() == (0, 1)
-    assert run() == (1, 0)
+    assert run() == "compiled"
+    assert run() == "loaded"
 
 
-def test_a_planted_pickle_is_not_loaded(tmp_path):
-    class Planted:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "ran"),)
-
-    files = CheckedFiles(tmp_path, "x", "stamp")
-    files._path("key").write_bytes(pickle.dumps(Planted()))
-    assert files.load("key") is None
-    assert not (tmp_path / "ran").exists()
+def code(content):
+    return MachineCode(content, "wrapper", "environment")
 
 
 def test_what_is_kept_comes_back(tmp_path):
     files = CheckedFiles(tmp_path, "x", "stamp")
-    files.save("key", [0, 1, 2])
-    files.save("other key", "other")
-    CheckedFiles(tmp_path, "xx", "stamp").save("key", "of another kernel")
-    assert files.load("key") == [0, 1, 2]
+    files.save("key", code(b"a\nb\0"))
+    files.save("other key", code(b"other"))
+    CheckedFiles(tmp_path, "xx", "stamp").save("key", code(b"of another kernel"))
+    assert files.load("key") == code(b"a\nb\0")
     assert files.load("unknown") is None
     assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_what_is_stale_is_removed(tmp_path):
     files = CheckedFiles(tmp_path, "x", "stamp")
-    files.save("key", "old")
+    files.save("key", code(b"old"))
     anew = CheckedFiles(tmp_path, "x", "another")
     assert anew.load("key") is None
-    anew.save("key", "new")
-    assert anew.load("key") == "new"
+    anew.save("key", code(b"new"))
+    assert anew.load("key") == code(b"new")
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_name_that_two_keys_share_is_no_match(tmp_path, monkeypatch):
     monkeypatch.setattr(kernel_cache, "_short", lambda *_: "same")
     files = CheckedFiles(tmp_path, "x", "stamp")
-    files.save("key", "mine")
+    files.save("key", code(b"mine"))
     assert files.load("other") is None
 
 
@@ -123,7 +116,7 @@ while len([name for name in os.listdir() if name.startswith("ready-")]) < {len(T
     time.sleep(0.001)
 for name in types:
     assert double(np.array([3], name)[0]) == 6, name
-print(sum(double.stats.cache_hits.values()), sum(double.stats.cache_misses.values()))
+print("compiled" if "numba" in sys.modules else "loaded")
 """
 
 
@@ -135,9 +128,9 @@ def test_processes_that_compile_at_once_lose_nothing(tmp_path):
     }  # fmt: skip
     command = [sys.executable, "program.py"]
     processes = [subprocess.Popen([*command, name], **options) for name in TYPES]
-    assert [process.communicate()[0] for process in processes] == ["0 1\n"] * len(TYPES)
+    assert [process.communicate()[0] for process in processes] == ["compiled\n"] * len(TYPES)
     done = subprocess.run([*command, ",".join(TYPES)], check=True, **options)
-    assert done.stdout == f"{len(TYPES)} 0\n"
+    assert done.stdout == "loaded\n"
 
 
 OUTER = """
@@ -155,7 +148,11 @@ from onramp.kernels import inner_kernel
 def add(x):
     return x + 1.0
 """
-USE = "from onramp.steps.outer import double_sum as f; print(f(1.0), len(f.stats.cache_hits))"
+USE = """
+import sys
+from onramp.steps.outer import double_sum
+print(double_sum(1.0), "compiled" if "numba" in sys.modules else "loaded")
+"""
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["beside the library", "named folder"])
@@ -175,13 +172,13 @@ def test_change_of_another_file_leaves_no_stale_kernel(tmp_path, named):
         command = [sys.executable, "-c", USE]
         return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
 
-    assert run() == "4.0 0\n"
-    assert run() == "4.0 1\n"
+    assert run() == "4.0 compiled\n"
+    assert run() == "4.0 loaded\n"
     before = (steps / "inner.py").stat()
     (steps / "inner.py").write_text(INNER.replace("1.0", "2.0"))
     os.utime(steps / "inner.py", ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert run() == "6.0 0\n"
-    assert run() == "6.0 1\n"
+    assert run() == "6.0 compiled\n"
+    assert run() == "6.0 loaded\n"
 
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
@@ -219,8 +216,7 @@ def test_a_full_disk_costs_time_only(tmp_path, monkeypatch, caplog):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(CheckedFiles, "save", full)
-    monkeypatch.setattr(kernel_cache, "_check_folder", lambda *_: None)
-
+    kernel_cache._warn_once.cache_clear()
     from onramp.kernels import kernel
 
     @kernel
@@ -231,11 +227,9 @@ def test_a_full_disk_costs_time_only(tmp_path, monkeypatch, caplog):
     assert "No space left on device" in caplog.text
 
 
-def test_no_folder_at_all_costs_time_only(monkeypatch, caplog):
-    def nowhere(*_):
-        raise RuntimeError("cannot cache function 'f': no locator available for file 'x'")
-
-    monkeypatch.setattr(kernel_cache, "CheckedCache", nowhere)
+def test_no_folder_at_all_costs_time_only(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
     kernel_cache._warn_once.cache_clear()
     from onramp.kernels import kernel
 

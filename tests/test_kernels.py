@@ -1,5 +1,3 @@
-import ast
-import importlib
 import os
 import subprocess
 import sys
@@ -67,64 +65,6 @@ def test_all_columns_are_sorted(size):
     expected = np.sort(block, axis=0)
     sort_all_columns(block)
     assert np.array_equal(block, expected)
-
-
-INNER = "inner_kernel", "scalar_kernel"
-
-
-def functions(tree):
-    """Yield the functions of a module and the names of their decorators."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            yield node, {d.id for d in node.decorator_list if isinstance(d, ast.Name)}
-
-
-@pytest.mark.parametrize(
-    "path",
-    [*sorted((HERE.parent / "scripts/onramp").rglob("*.py")), *sorted(HERE.glob("*.py"))],
-    ids=lambda path: path.stem,
-)
-def test_inner_kernels_are_called_by_kernels_only(path):
-    """They have no wrapper for Python: called from there they would crash the interpreter."""
-    tree = ast.parse(path.read_text())
-    imported = {
-        alias.name: importlib.import_module(node.module).__file__
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("onramp.steps.")
-        for alias in node.names
-    }
-    sources = {path: None, **dict.fromkeys(map(Path, imported.values()))}
-    inner = {
-        function.name
-        for source in sources
-        for function, decorators in functions(ast.parse(source.read_text()))
-        if decorators.intersection(INNER) and (source == path or function.name in imported)
-    }
-    for function, decorators in functions(tree):
-        if not decorators.intersection({*INNER, "kernel"}):
-            calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
-            names = {call.id for call in calls if isinstance(call, ast.Name)}
-            assert not names & inner, f"{function.name} calls {names & inner}"
-
-
-REDUCTIONS = {
-    "sum", "prod", "cumsum", "mean", "var", "std", "min", "max", "argmin", "argmax", "all", "any",
-    "average", "median", "percentile", "partition", "flatnonzero", "count_nonzero", "searchsorted",
-    "digitize", "histogram", "bincount", "where", "roll", "diff", "isclose", "interp", "round",
-    "nanmin", "nanmax", "nansum", "nanmean", "nanmedian", "array_equal", "asarray",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "path", sorted((HERE.parent / "scripts/onramp").rglob("*.py")), ids=lambda path: path.stem
-)
-def test_kernels_use_loops_for_reductions(path):
-    """Else each process loads numba's linear algebra, and scipy's where it is installed."""
-    for function, decorators in functions(ast.parse(path.read_text())):
-        if decorators.intersection({*INNER, "kernel"}):
-            calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
-            names = {call.attr for call in calls if isinstance(call, ast.Attribute)}
-            assert not names & REDUCTIONS, f"{function.name} calls {names & REDUCTIONS}"
 
 
 FINITE = st.floats(-1e6, 1e6, width=32)

@@ -9,15 +9,14 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from onramp import kernel_cache
 from onramp.errors import InputError
 from onramp.glance import glance
 from onramp.library_digest import kernel_digest
-from onramp.reference_digest import cache_folder
 
 WARM_UP = "onramp.warm"
 WARM_UPS = {"MIRI": "onramp.warm_miri"}
 """What compiles the kernels that only one instrument needs."""
-LIBRARY = Path(__file__).parent
 
 
 def ensure(uncal=None) -> None:
@@ -27,7 +26,7 @@ def ensure(uncal=None) -> None:
     Of several processes one compiles and the others wait for it. Where no lock or mark can be kept
     each compiles what it needs when it needs it, which costs time and nothing else.
 
-    To be called before numba is imported: on a cluster it tells numba where the cache is.
+    To be called before a kernel is: on a cluster it says where the cache is.
 
     Parameters
     ----------
@@ -58,23 +57,14 @@ def _ensure(module):
 def mark_file(module=WARM_UP) -> Path:
     """Return the file that tells that kernels are compiled for this kind of machine."""
     kind = [sys.version, version("numba"), _processor()]
-    folder = _cache()
+    folder = kernel_cache.cache_root()
     if _on_cluster():
         # One folder for each kind of node, so that those of a kind that is gone can be removed.
         machine = f"machine-{_digest(*kind)}"
         folder = folder if folder.name == machine else folder / machine
-    if folder.parent != LIBRARY:
-        kind.append(str(LIBRARY))  # numba keeps those of each place apart
+    if folder.parent != kernel_cache.LIBRARY:
+        kind.append(str(kernel_cache.LIBRARY))  # each has its own
     return folder / f"kernels-{_digest(kernel_digest(module), *kind)}.compiled"
-
-
-def _cache():
-    """Return the folder that holds compiled kernels, for all kinds of machines."""
-    if "NUMBA_CACHE_DIR" in os.environ:
-        return Path(os.environ["NUMBA_CACHE_DIR"])
-    folder = LIBRARY / "__pycache__"
-    writable = os.access(folder if folder.exists() else LIBRARY, os.W_OK)
-    return folder if writable else cache_folder()
 
 
 def _on_cluster():

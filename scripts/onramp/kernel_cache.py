@@ -1,34 +1,34 @@
 """
 The cache of compiled kernels: what is damaged in it is compiled anew, and nobody else may fill it.
 
-Numba's cache is pickled code, so a file that is cut or altered would end the job or run as it is,
-and whoever can write to its folder can run code as the user. Here each file ends in a checksum, and
-the folder must belong to the user, to root or to the owner of the library.
+Whoever can write machine code to its folder can run it as the user, so the folder must belong to
+the user, to root or to the owner of the library; and a file that is cut or altered would end the
+job, or run as it is, so each ends in a checksum.
 
-Numba numbers a kernel's files by an index, which processes that write at the same moment can take
-from each other, and goes by the time of the file that holds the kernel, not of those that hold what
-it calls. Here a file is named after what was compiled, and for library kernels after a digest of
-all sources that they can depend on, so there is no index and nothing stale.
+A file is named after what was compiled: the kernel, the types of its arguments, the processor, the
+versions of what compiles, and a digest of all sources that the code can depend on. So there is no
+index that processes could take from each other, and nothing stale.
 """
 
 import contextlib
 import functools
 import glob
 import hashlib
+import json
 import logging
 import os
-import pickle
 import stat
+import sys
 import zlib
+from importlib.metadata import version
 from pathlib import Path
 
-import numba
-from numba.core.caching import FunctionCache, NullCache
-from numba.core.runtime import rtsys
-from numba.core.serialize import dumps
+import numpy as np
 
 from onramp.errors import KernelCacheError
 from onramp.library_digest import kernel_digest
+from onramp.machine_code import MachineCode, processor
+from onramp.reference_digest import cache_folder
 from onramp.replacing import replacing
 
 log = logging.getLogger("onramp")
@@ -37,105 +37,130 @@ MARK = b"onramp crc32 "
 CHECKSUM_BYTES = 4
 ENDING = ".kernel"
 LIBRARY = Path(__file__).parent
+VARIABLE = "NUMBA_CACHE_DIR"
+WITHOUT_EFFECT = {VARIABLE, "NUMBA_NUM_THREADS", "NUMBA_DISABLE_INTEL_SVML"}
 
 
-def use_cache(dispatcher) -> None:
+def find(function, types) -> MachineCode | None:
     """
-    Let a kernel keep its compiled code on disk; without a word not, where no folder can be written.
-
-    Parameters
-    ----------
-    dispatcher : numba dispatcher
+    Return what was kept of a kernel for some types of arguments; None if nothing was.
 
     Raises
     ------
     KernelCacheError
         If others could write to the folder.
     """
+    folder = cache_of_library()
+    if not folder.is_dir():
+        return None
+    _check_folder(str(folder), function.__code__.co_filename)
+    return CheckedFiles(folder, *_names(function)).load(_key(types))
+
+
+def keep(function, types, code: MachineCode) -> None:
+    """Keep a compiled kernel; where that fails (a full disk) it runs all the same."""
+    folder = cache_of_library()
     try:
-        dispatcher._cache = CheckedCache(dispatcher.py_func)
-    except RuntimeError as problem:
-        if "no locator available" not in str(problem):
-            raise
-        _warn_once("no folder for compiled kernels can be written: each job compiles its own; "
-                   "set NUMBA_CACHE_DIR to a folder of yours")  # fmt: skip
-        dispatcher._cache = NullCache()
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_folder(str(folder), function.__code__.co_filename)
+        CheckedFiles(folder, *_names(function)).save(_key(types), code)
+    except OSError as problem:
+        _warn_once(
+            f"{folder}: compiled kernels cannot be kept, and each job compiles its own: "
+            f"{problem.strerror}; set {VARIABLE} to a folder of yours"
+        )
 
 
-class CheckedCache(FunctionCache):
-    """A kernel's cache whose files are checked before they are used."""
+def cache_root() -> Path:
+    """Return the folder for compiled kernels that is asked for, else beside them or the user's."""
+    if VARIABLE in os.environ:
+        return Path(os.environ[VARIABLE])
+    beside = LIBRARY / "__pycache__"
+    writable = os.access(beside if beside.exists() else LIBRARY, os.W_OK)
+    return beside if writable else cache_folder()
 
-    def __init__(self, kernel):
-        super().__init__(kernel)
-        _check_folder(self._cache_path, kernel.__code__.co_filename)
-        stamp = _stamp(kernel, self._impl.locator)
-        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, stamp)
 
-    def load_overload(self, sig, target_context):
-        """
-        Return a kernel from the cache, or None.
-
-        Numba would first bring along all that it can compile, of which compiled code needs nothing.
-        """
-        rtsys.initialize(target_context)
-        with self._guard_against_spurious_io_errors():
-            return self._load_overload(sig, target_context)
-
-    def save_overload(self, sig, data):
-        """Keep compiled code; where that fails (a full disk) the kernel runs all the same."""
-        try:
-            super().save_overload(sig, data)
-        except OSError as problem:
-            _warn_once(f"{self._cache_path}: compiled kernels cannot be kept: {problem.strerror}")
+def cache_of_library() -> Path:
+    """Return the folder for the compiled kernels of this library; each has its own."""
+    root = cache_root()
+    return root if root.parent == LIBRARY else root / f"onramp-{_short(str(LIBRARY))}"
 
 
 class CheckedFiles:
     """
-    The files of one kernel: one for each signature and processor, with a checksum at its end.
+    The files of one kernel: one for each combination of types, with a checksum at its end.
 
     Parameters
     ----------
-    folder : str
+    folder : str or Path
     base : str
-        What their names begin with: the kernel's name and line, and Python's version.
+        What their names begin with.
     stamp : str
         What else their content depends on; files of another one are removed when one is saved.
     """
 
     def __init__(self, folder, base, stamp):
-        self.folder, self.base = Path(folder), base
-        self.stamp = _short(stamp, numba.__version__)
+        self.folder, self.base, self.stamp = Path(folder), base, stamp
 
-    def load(self, key):
+    def load(self, key) -> MachineCode | None:
         """Return what was saved with a key; None if nothing was, or if it is damaged."""
         try:
-            content = _unsealed(self._path(key))
+            head, _, object_file = _unsealed(self._path(key)).partition(b"\n")
         except OSError:
             return None
-        known, data = pickle.loads(content)
-        return data if known == repr(key) else None
+        known, *symbols = json.loads(head)
+        return MachineCode(object_file, *symbols) if known == key else None
 
-    def save(self, key, data):
+    def save(self, key, code: MachineCode):
         """Save compiled code; of processes that save the same at once, one prevails."""
+        head = json.dumps([key, code.wrapper, code.environment]).encode()
         with replacing(self._path(key)) as part:
-            part.write_bytes(sealed(dumps((repr(key), data))))
+            part.write_bytes(sealed(head + b"\n" + code.object_file))
         for path in self.folder.glob(f"{glob.escape(self.base)}.*{ENDING}"):
             if not path.name.startswith(f"{self.base}.{self.stamp}."):
                 with contextlib.suppress(OSError):
                     path.unlink()
 
     def _path(self, key):
-        return self.folder / f"{self.base}.{self.stamp}.{_short(repr(key))}{ENDING}"
+        return self.folder / f"{self.base}.{self.stamp}.{_short(key)}{ENDING}"
 
 
-def _stamp(kernel, locator):
-    """Return a text that changes with all that a kernel's code depends on."""
-    path = Path(kernel.__code__.co_filename)
+def _key(types):
+    """Return the types of arguments as a text that means the same in each process."""
+    if isinstance(types, tuple):
+        return f"({', '.join(map(_key, types))})"
+    if isinstance(types, type):
+        return f"{types.__module__}.{types.__qualname__}"
+    return str(types.descr) if isinstance(types, np.dtype) else str(types)
+
+
+def _names(function):
+    """Return what names of a kernel's files begin with, and a stamp of all it depends on."""
+    place = function.__code__
+    base = f"{Path(place.co_filename).stem}.{function.__qualname__}-{place.co_firstlineno}"
+    return base, _short(_sources(place.co_filename), _surroundings())
+
+
+@functools.cache
+def _sources(path):
+    """Return a digest of all sources that kernels of a file can depend on."""
+    path = Path(path)
     if not path.is_relative_to(LIBRARY):
-        return f"{kernel_digest()} {locator.get_source_stamp()}"
+        return f"{kernel_digest()} {_short(path.read_text())}"
     if path.parent == LIBRARY / "steps":
         return kernel_digest()
     return kernel_digest(".".join(path.relative_to(LIBRARY.parent).with_suffix("").parts))
+
+
+@functools.cache
+def _surroundings():
+    """Return what compiles, and for what."""
+    options = sorted(
+        (name, value)
+        for name, value in os.environ.items()
+        if name.startswith("NUMBA_") and name not in WITHOUT_EFFECT
+    )
+    return f"{sys.version} {version('numba')} {version('llvmlite')} {processor()} {options}"
 
 
 def _short(*texts):
@@ -148,7 +173,7 @@ def sealed(content: bytes) -> bytes:
 
 
 def _unsealed(path):
-    """Return the content of a file; OSError, which numba takes for no file, if it is damaged."""
+    """Return the content of a file; OSError if it is missing or damaged."""
     whole = Path(path).read_bytes()
     content = whole[: -len(MARK) - CHECKSUM_BYTES]
     if not content or whole != sealed(content):
@@ -165,7 +190,7 @@ def _check_folder(folder, source):
     if status.st_uid not in trusted or status.st_mode & stat.S_IWOTH or open_above:
         raise KernelCacheError(
             f"{folder}: others may write compiled kernels here, which would run as you; set "
-            "NUMBA_CACHE_DIR to a folder that only you can write to"
+            f"{VARIABLE} to a folder that only you can write to"
         )
 
 

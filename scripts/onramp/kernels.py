@@ -1,31 +1,32 @@
 """Compilation of the kernels, in one place, and the orderings they share."""
 
 import functools
+import os
 
-import numba
 import numpy as np
 
-from onramp.kernel_cache import use_cache
+from onramp.compiled import Kernel
 
 
 def kernel(function, **options):
     """
     Decorate a kernel: cached on disk, free of the interpreter lock, IEEE division, no fast math.
 
-    Kernels of the default steps use loops in place of ``any``, ``min`` and other reductions: with
-    these each process loads numba's linear algebra and, if it is installed, scipy's.
+    With NUMBA_DISABLE_JIT it remains a function of Python.
 
     Parameters
     ----------
     function : callable
     **options
         Further options of `numba.njit`.
+
+    Returns
+    -------
+    Kernel
     """
-    options = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, **options}
-    made = numba.njit(function, **options)
-    if made is not function:  # it is with NUMBA_DISABLE_JIT
-        use_cache(made)
-    return made
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        return function
+    return Kernel(function, nogil=True, error_model="numpy", no_cfunc_wrapper=True, **options)
 
 
 inner_kernel = functools.partial(kernel, no_cpython_wrapper=True)

@@ -36,7 +36,7 @@ def background_limits(ordered, below, above, by_histogram=False):
         Take centre and spread from a Gaussian fitted to the values' histogram, if one fits, and
         not median and standard deviation.
     """
-    centre, spread, mean = clipped_statistics(ordered, sums_of(ordered), CLIP)
+    centre, spread, mean = clipped_statistics(ordered, _sums_of(ordered), CLIP)
     if by_histogram:
         from onramp.steps.histogram_fit import fit_gaussian
 
@@ -57,7 +57,7 @@ def lower_half_limits(ordered, distance):
     distance : float
         [standard deviations]
     """
-    sums = sums_of(ordered)
+    sums = _sums_of(ordered)
     centre, _, _ = clipped_statistics(ordered, sums, CLIP)
     spread = _lower_half_spread(ordered, sums, centre, CLIP)
     return Limits(centre - distance * spread, centre + distance * spread)
@@ -88,15 +88,20 @@ def _moments(values, first, last, origin):
     return one + other_one, two + other_two
 
 
-@kernel
-def sums_of(ordered):
+def _sums_of(ordered):
     """Return the Sums of ordered values, their median the origin."""
+    one, two = np.empty((2, ordered.starts.size - 1))
+    return Sums(one, two, _sum_buckets(ordered, one, two))
+
+
+@kernel
+def _sum_buckets(ordered, one, two):
+    """Fill the sums over each bucket; return the origin."""
     starts = ordered.starts
     origin = middle_rank(ordered, 0, ordered.values.size)
-    one, two = np.empty(starts.size - 1), np.empty(starts.size - 1)
     for n in range(starts.size - 1):
         one[n], two[n] = _moments(ordered.values, starts[n], starts[n + 1], origin)
-    return Sums(one, two, origin)
+    return origin
 
 
 @inner_kernel

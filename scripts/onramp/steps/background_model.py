@@ -67,7 +67,6 @@ def _even_box(size):
     return max(n for n in range(1, LARGEST_BOX + 1) if size % n == 0)
 
 
-@kernel
 def box_medians(image, mask, height, width, limit):
     """
     Return the median of each box of an image, outliers clipped, NaN where too little is known.
@@ -88,6 +87,13 @@ def box_medians(image, mask, height, width, limit):
     """
     ny, nx = image.shape
     mesh = np.full((-(-ny // height), -(-nx // width)), np.nan, np.float32)
+    _fill_medians(image, mask, height, width, limit, mesh)
+    return mesh
+
+
+@kernel
+def _fill_medians(image, mask, height, width, limit, mesh):
+    ny, nx = image.shape
     values = np.empty(height * width, np.float32)
     for j in range(mesh.shape[0]):
         for k in range(mesh.shape[1]):
@@ -107,7 +113,6 @@ def box_medians(image, mask, height, width, limit):
                     mesh[j, k] = ordered[half]
                 else:
                     mesh[j, k] = (ordered[half - 1] + ordered[half]) / np.float32(2.0)
-    return mesh
 
 
 @inner_kernel

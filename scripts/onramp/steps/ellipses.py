@@ -39,8 +39,9 @@ class Ellipses(NamedTuple):
         offsets = offsets - np.repeat(centres.ravel(), lengths)
         # Numpy's power of arrays is not always the rounded square; symmetric shapes show it.
         squares = np.power(offsets, np.full(offsets.size, 2.0))
-        moments = _central_moments(
-            regions.runs, regions.starts, chosen, origins, extents, offsets, squares
+        moments = np.zeros((chosen.size, 3))
+        _add_moments(
+            regions.runs, regions.starts, chosen, origins, extents, offsets, squares, moments
         )
         rows, columns, mixed = moments.T
         inertia = np.empty((area.size, 2, 2))
@@ -108,18 +109,13 @@ def _fused(a, b, c):
 
 
 @kernel
-def _central_moments(runs, starts, chosen, origins, extents, offsets, squares):
+def _add_moments(runs, starts, chosen, origins, extents, offsets, squares, moments):
     """
     Sum second central moments of regions, in the order and with the rounding of a matrix product.
 
-    `offsets` from the centre and their `squares` hold the rows, then the columns of each region.
-
-    Returns
-    -------
-    (n, 3) float64
-        Of rows, of columns, mixed.
+    `offsets` from the centre and their `squares` hold the rows, then the columns of each region,
+    `moments` (n, 3) those of rows, of columns, mixed.
     """
-    moments = np.zeros((chosen.size, 3))
     base = 0
     for n in range(chosen.size):
         first, last = starts[chosen[n]], starts[chosen[n] + 1]
@@ -137,7 +133,6 @@ def _central_moments(runs, starts, chosen, origins, extents, offsets, squares):
             moments[n, 1] = _fused(sums[x, 1], squares[columns + x], moments[n, 1])
             moments[n, 2] = _fused(sums[x, 2], offsets[columns + x], moments[n, 2])
         base = columns + extents[n, 1]
-    return moments
 
 
 class Brush(NamedTuple):

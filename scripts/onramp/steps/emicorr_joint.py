@@ -20,7 +20,6 @@ EQUAL = 1e-10  # relative difference of values of chi-squared that differ by rou
 NO_POWER = 1e-8  # a wave that has less cannot be scaled
 
 
-@kernel
 def spread(data):
     """
     Return the standard deviation of each ramp, rounded as the reference rounds it.
@@ -33,8 +32,15 @@ def spread(data):
     -------
     (nints, ny, nx) float32
     """
-    nints, ngroups, ny, nx = data.shape
+    nints, _, ny, nx = data.shape
     result = np.zeros((nints, ny, nx), np.float32)
+    _add_spread(data, result)
+    return result
+
+
+@kernel
+def _add_spread(data, result):
+    nints, ngroups, ny, nx = data.shape
     mean = np.empty(nx, np.float32)
     count = np.float32(ngroups)
     for i in range(nints):
@@ -52,7 +58,6 @@ def spread(data):
                     total[x] += deviation * deviation
             for x in range(nx):
                 total[x] = np.sqrt(total[x] / count)
-    return result
 
 
 class Sums(NamedTuple):
@@ -143,7 +148,8 @@ def fit(sums, shape, clock, period, separately):
     step = group_phase(clock, period)
     delay = step * ngroups + clock.reset / period
     trials = np.arange(TRIAL_PHASES) * 1.0 / TRIAL_PHASES
-    power, overlap = _project(sums.signal, sums.pixels, shape, step, trials)
+    power, overlap = np.zeros((2, trials.size, sums.signal.shape[-1]))
+    _project(sums.signal, sums.pixels, shape, step, trials, power, overlap)
     if separately:
         found = [_best(power, overlap, trials, delay, [i]) for i in range(nints)]
         amplitudes, phases = np.array(found).T
@@ -153,16 +159,14 @@ def fit(sums, shape, clock, period, separately):
 
 
 @kernel
-def _project(signal, pixels, shape, step, trials):
+def _project(signal, pixels, shape, step, trials, power, overlap):
     """
-    Return, for each trial phase and integration, the wave's power and -2 times its overlap.
+    Add, for each trial phase and integration, the wave's power and -2 times its overlap.
 
     Both are of what a line leaves of the wave; chi-squared is quadratic in its amplitude with
     these two coefficients.
     """
     nphases, ngroups, nints = signal.shape
-    power = np.zeros((trials.size, nints))
-    overlap = np.zeros((trials.size, nints))
     wave = np.empty(ngroups)
     middle = (ngroups - 1) / 2.0
     variance = 0.0
@@ -187,7 +191,6 @@ def _project(signal, pixels, shape, step, trials):
                     overlap[k, i] += twice * signal[n, g, i]
             for i in range(nints):
                 power[k, i] += total * pixels[n, i]
-    return power, overlap
 
 
 def _best(power, overlap, trials, delay, integrations):

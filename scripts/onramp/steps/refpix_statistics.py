@@ -42,7 +42,6 @@ def clipped_mean(values, limit):
         count = kept
 
 
-@kernel
 def running_median(values, good, length):
     """
     Return the median over a window of rows around each row, mirrored at the ends.
@@ -60,10 +59,16 @@ def running_median(values, good, length):
     (nrows,) float64
         NaN where no pixel of the window counts.
     """
+    result = np.empty(values.shape[0])
+    _fill_medians(values, good, length, result)
+    return result
+
+
+@kernel
+def _fill_medians(values, good, length, result):
     nrows, ncolumns = values.shape
     half = length // 2
     window = np.empty(length * ncolumns, values.dtype)
-    result = np.empty(nrows)
     for row in range(nrows):
         count = ZERO
         for other in range(row - half, row + half + 1):
@@ -75,4 +80,3 @@ def running_median(values, good, length):
                     count += 1
         lower, upper = middle_in_place(window, count)
         result[row] = (lower + upper) / 2
-    return result

@@ -79,7 +79,8 @@ def connect(runs):
     -------
     Regions
     """
-    labels = _label(runs, np.arange(len(runs)))
+    labels = np.empty(len(runs), np.int64)
+    _label(runs, np.arange(len(runs)), labels)
     order = np.argsort(labels, kind="stable")
     runs, labels = runs[order], labels[order]
     starts = np.concatenate([[0], np.cumsum(np.bincount(labels))])
@@ -115,15 +116,21 @@ def find_runs(plane, before, bit):
     (nruns, 3) int32
         Row, first column, column after the last; by rows, then columns.
     """
-    edges = np.zeros((plane.shape[1] // _WORD + 1) * _WORD, np.uint8)
-    return _scan(plane, before, np.uint8(bit), edges, edges.view(np.uint64))
+    ny, nx = plane.shape
+    edges = np.zeros((nx // _WORD + 1) * _WORD, np.uint8)
+    room = np.empty((ny * ((nx + 1) // 2), 3), np.int32)  # memory that is not touched costs nothing
+    count = _scan(plane, before, np.uint8(bit), edges, edges.view(np.uint64), room)
+    return room[:count].copy()
 
 
 @kernel
-def _scan(plane, before, bit, edges, words):
-    """Find runs; `edges` and `words` are one buffer for where a row's runs begin or end."""
+def _scan(plane, before, bit, edges, words, runs):
+    """
+    Fill in `runs` and return their number.
+
+    `edges` and `words` are one buffer, for where a row's runs begin or end.
+    """
     ny, nx = plane.shape
-    runs = np.empty((1024, 3), np.int32)
     count = 0
     flagged = np.zeros(nx + 2, np.bool_)
     for y in range(ny):
@@ -142,15 +149,9 @@ def _scan(plane, before, bit, edges, words):
                     runs[count, 2] = x
                     count += 1
                     continue
-                if count == runs.shape[0]:
-                    longer = np.empty((2 * count, 3), np.int32)
-                    for run in range(count):
-                        for n in range(3):
-                            longer[run, n] = runs[run, n]
-                    runs = longer
                 runs[count, 0] = y
                 runs[count, 1] = x
-    return runs[:count]
+    return count
 
 
 @inner_kernel
@@ -162,7 +163,7 @@ def _root(parents, run):
 
 
 @kernel
-def _label(runs, parents):
+def _label(runs, parents, labels):
     """Number the region of each run by union-find, in the order of first pixels."""
     above = 0
     for run in range(runs.shape[0]):
@@ -175,7 +176,6 @@ def _label(runs, parents):
             theirs = _root(parents, other)
             parents[max(ours, theirs)] = min(ours, theirs)
             other += 1
-    labels = np.empty_like(parents)
     count = 0
     for run in range(runs.shape[0]):
         root = _root(parents, run)
@@ -184,7 +184,6 @@ def _label(runs, parents):
             count += 1
         else:
             labels[run] = labels[root]
-    return labels
 
 
 def _filled_area(regions, region):
