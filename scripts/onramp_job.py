@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime as dt
-import gc
 import hashlib
 import json
 import logging
@@ -15,6 +14,7 @@ import traceback
 from pathlib import Path
 
 from onramp.errors import OnrampError
+from onramp.garbage import search_no_more, search_rarely
 from onramp.printing import PlainFormatter, printable, printable_lines
 from onramp.replacing import replacing
 
@@ -43,6 +43,7 @@ def job(snakemake):
     `params.crash_file` (if there is one) tells what happened, and the process ends with status 1;
     if it succeeds, an older crash file is removed.
     """
+    search_rarely()
     os.environ.update(dict.fromkeys(LIMITS, str(snakemake.threads)))
     name = snakemake.wildcards.get("exposure", snakemake.rule)
     crash_file = snakemake.params.get("crash_file")
@@ -68,7 +69,7 @@ def job(snakemake):
         Path(crash_file).unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     logging.getLogger("onramp").info("%s: %s done in %.2f s", name, snakemake.rule, seconds)
-    gc.freeze()  # nothing is gained by searching for garbage when the process ends
+    search_no_more()
 
 
 def reason(error: BaseException) -> str:

@@ -1,7 +1,6 @@
 """The command line: ``onramp detector1 x_uncal.fits --references refs/ --steps.jump.skip=true``."""
 
 import argparse
-import gc
 import logging
 import sys
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from onramp import __version__, wfss_contam
 from onramp.errors import OnrampError, ParameterError
+from onramp.garbage import search_no_more, search_rarely
 from onramp.parameters import STEPS, nearest, step_model
 from onramp.printing import PlainFormatter, printable
 
@@ -18,16 +18,14 @@ _OPTIONS = (
     *("cores", "quiet", "products_only", "uncal"),
 )
 
-FEW_SEARCHES = 200_000  # new objects between searches for garbage; libraries make many, all to stay
-
 
 def run() -> int:
     """Run the command line as a process of its own; return the exit status."""
-    gc.set_threshold(FEW_SEARCHES)
+    search_rarely()
     try:
         return main()
     finally:
-        gc.freeze()  # nothing is gained by searching for garbage when the process ends
+        search_no_more()
 
 
 def main(arguments=None) -> int:

@@ -1,7 +1,9 @@
 """A digest of all modules that a script uses, so that a change of one reruns the script's jobs."""
 
+import contextlib
 import functools
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -58,11 +60,11 @@ def sources(modules) -> dict[str, bytes]:
         if name in seen:
             continue
         seen.add(name)
-        path = _path(name)
-        if path is None:
+        file = _file(name)
+        if file is None:
             continue
-        found[name] = path.read_bytes()
-        used = _imported(found[name], whole)
+        found[name], imported = _read(*file)
+        used = [module for late, module in imported if whole or not late]
         if _in_library(name):  # it uses no script, and nothing that is installed beside it
             used = filter(_in_library, used)
         waiting += [(module, True) for module in used]
@@ -75,10 +77,14 @@ def _in_library(name):
     return name.split(".")[0] == LIBRARY
 
 
-def _path(name):
-    base = SCRIPTS.joinpath(*name.split("."))
-    found = (path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file())
-    return next(found, None)
+def _file(name):
+    """Return a module's path, and its time and size; None if there is no such module."""
+    base = f"{SCRIPTS}/{name.replace('.', '/')}"
+    for path in (f"{base}.py", f"{base}/__init__.py"):
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            return path, status.st_mtime_ns, status.st_size
+    return None
 
 
 def _parents(name):
@@ -86,15 +92,21 @@ def _parents(name):
     return [".".join(parts[:n]) for n in range(1, len(parts))]
 
 
-def _imported(source, whole):
-    """Yield the names that import statements mention; only those not indented unless `whole`."""
+@functools.cache
+def _read(path, _time, _size):
+    """Return a file's content, and the imported names with whether they are on demand."""
+    with open(path, "rb") as file:
+        source = file.read()
+    return source, tuple(_imported(source))
+
+
+def _imported(source):
     for indent, module, names, modules in IMPORT.findall(source):
-        if indent and not whole:
-            continue
+        late = bool(indent)
         words = [name.split()[0].decode() for name in (names or modules).strip(b"()").split(b",")
                  if name.split()]  # fmt: skip
         if not module:
-            yield from words
+            yield from ((late, word) for word in words)
             continue
-        yield module.decode()
-        yield from (f"{module.decode()}.{word}" for word in words)
+        yield late, module.decode()
+        yield from ((late, f"{module.decode()}.{word}") for word in words)

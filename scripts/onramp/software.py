@@ -36,14 +36,17 @@ class Software(NamedTuple):
         return f"{self.commit}{mark}" if self.commit else "N/A"
 
 
-@cache
 def software(pipeline="detector1") -> Software:
     """Return what makes this process's products, of one pipeline."""
+    return _software(pipeline == "wfss_contam")
+
+
+@cache
+def _software(slitless):
     from onramp.library_digest import library_digest
 
     commit, dirty = checkout(PROJECT)
     versions = {"python": platform.python_version()}
-    slitless = pipeline == "wfss_contam"
     further = ("asdf", "gwcs", "scipy", "stdatamodels") if slitless else ()
     versions |= {name: _version(name) for name in (*LIBRARIES, *further)}
     digest = library_digest("onramp.wfss.job" if slitless else "onramp.exposure_job")
