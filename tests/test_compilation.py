@@ -118,11 +118,29 @@ def test_each_warm_up_has_its_mark():
     assert compilation.mark_file() != compilation.mark_file("onramp.warm_miri")
 
 
-def test_kernels_from_the_cache_need_no_numba():
-    code = "import sys; from onramp import warm; warm.main(); print(*sys.modules)"
-    for _ in range(2):  # the first may have to compile
-        loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert loaded.returncode == 0, loaded.stderr
-    modules = loaded.stdout.split()
+JOB = """
+import sys
+from onramp import compilation
+from onramp.detector1 import process_exposure
+from onramp.parameters import parse_steps
+
+uncal, references, output = sys.argv[1:]
+compilation.ensure(uncal)
+process_exposure(uncal, output, parse_steps({}, "test"), references, {})
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("mode", ["nircam_sub", "niriss_soss", "nirspec_irs2", "miri_sub64"])
+def test_jobs_need_no_numba_once_all_is_compiled(tmp_path, mode):
+    """IRS2 has kernels of its own, which compile when they are first used."""
+    interleaved = mode == "nirspec_irs2"
+    size = {"nx": 16, "ny": 16} if mode in ("nircam_sub", "miri_sub64") else {}
+    made = simulate(mode, tmp_path, 1, ngroups=4, nints=1 if interleaved else 2, **size)
+    command = [sys.executable, "-c", JOB, made.uncal, made.references["gain"].parent, tmp_path]
+    for _ in range(2 if interleaved else 1):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    modules = done.stdout.split()
     assert "numba.core.runtime._nrt_python" in modules
-    assert not {"numba", "scipy"} & set(modules)
+    assert not {"numba", "scipy", "pandas"} & set(modules)

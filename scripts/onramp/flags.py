@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from onramp.kernels import kernel
+
 GOOD = 0
 DO_NOT_USE = 1 << 0
 SATURATED = 1 << 1
@@ -59,14 +61,22 @@ def translate(dq, definition):
     -------
     (..., ny, nx) uint32
     """
-    dq = np.asarray(dq).astype(np.uint32)
+    dq = np.asarray(dq).astype(np.uint32, order="C")
     if not definition:
         return dq
     present = int(np.bitwise_or.reduce(dq, axis=None))
     if present >= 1 << _TABLE_BITS:
         return _translate_values(dq, definition)
     values = np.arange(present + 1, dtype=np.uint32)
-    return _translate_values(values, definition)[dq]
+    _look_up(dq.reshape(-1), _translate_values(values, definition))
+    return dq
+
+
+@kernel
+def _look_up(dq, table):
+    """Replace each value by that of a table."""
+    for n in range(dq.size):
+        dq[n] = table[dq[n]]
 
 
 def _translate_values(dq, definition):

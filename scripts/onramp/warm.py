@@ -6,6 +6,7 @@ What is off by default (snowballs, showers, LIKELY, optional results) compiles w
 
 import numpy as np
 
+from onramp import flags
 from onramp.steps import (
     ipc,
     jump,
@@ -32,6 +33,8 @@ def main():
     data = raw.astype(np.float32)
     _warm_refpix(data)
     coefficients = np.ones((3, ny, nx), np.float32)
+    pixeldq = flags.translate(np.ones((ny, nx), np.uint8), [(1, "DEAD")])
+    linearity.prepare_coefficients(coefficients, pixeldq, pixeldq)
     linearity.correct(data, groupdq, coefficients)
     linearity.correct_frames(data, groupdq, coefficients, coefficients, 4)
     ipc.correct(data, np.ones((3, 3), np.float32), (slice(1, 4), slice(1, 4)))

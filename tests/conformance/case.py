@@ -30,3 +30,6 @@ class Case(NamedTuple):
     """Or "dark"."""
     rounding: float = ROUNDING
     """Zero but for rounding, of the median magnitude in an extension."""
+    checked: bool = False
+    """The reference checks whatever it assigns to a product, as it does for users: half its time
+    for a small exposure, and nothing but a complaint comes of it."""

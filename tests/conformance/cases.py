@@ -38,7 +38,7 @@ def _strip(name, steps=None, edit=edits.unchanged, *, mode="nircam_full", **chan
 
 
 def _demonstration():
-    return [Case(f"demonstration_{mode.name}", mode.name) for mode in DEMONSTRATION]
+    return [Case(f"demonstration_{mode.name}", mode.name, checked=True) for mode in DEMONSTRATION]
 
 
 def _sizes():

@@ -1,8 +1,8 @@
 """
 Run the reference pipeline on a list of cases, in its own environment and without a CRDS server.
 
-Usage: run_reference.py CASES.json, a list of {uncal, references, output_dir, steps}; what became of
-each case is written to output_dir/reference.json.
+Usage: run_reference.py CASES.json, a list of {uncal, references, output_dir, steps, checked}; what
+became of each case is written to output_dir/reference.json.
 """
 
 import gc
@@ -34,6 +34,7 @@ def main(path):
     for case in cases:
         output = Path(case["output_dir"])
         output.mkdir(parents=True, exist_ok=True)
+        os.environ["VALIDATE_ON_ASSIGNMENT"] = str(case.get("checked", True)).lower()
         start = time.process_time()
         try:
             dark = case.get("pipeline") == "dark"

@@ -29,6 +29,7 @@ class Input(NamedTuple):
     folder: Path
     """Products go to its `onramp` and `reference`."""
     pipeline: str = "detector1"
+    checked: bool = True
 
 
 class Run(NamedTuple):
@@ -58,7 +59,7 @@ def prepare(case, folder, seed):
     else:
         files = simulate(case.mode, folder, seed, **case.changes)
     references = {"ipc": "N/A", **files.references, **case.edit(files)}
-    return Input(files.uncal, references, case.steps, folder, case.pipeline)
+    return Input(files.uncal, references, case.steps, folder, case.pipeline, case.checked)
 
 
 class Runs:
@@ -171,6 +172,7 @@ def _job(one):
         "output_dir": str(one.folder / "reference"),
         "steps": dict(one.steps),
         "pipeline": one.pipeline,
+        "checked": one.checked,
     }
 
 

@@ -22,17 +22,29 @@ def prepare_coefficients(coefficients, dq, pixeldq):
     (ny, nx) uint32
         `pixeldq` with the reference's flags, and NO_LIN_CORR where the polynomial is unusable.
     """
-    flagged = (dq & NO_LIN_CORR) != 0
-    _use_identity(coefficients, flagged)
-    unusable = np.isnan(coefficients).any(axis=0) | (coefficients[1] == 0)
-    _use_identity(coefficients, unusable)
-    return pixeldq | dq | np.where(unusable, np.uint32(NO_LIN_CORR), np.uint32(0))
+    quality = pixeldq | dq
+    _use_identity(coefficients, dq, quality)
+    return quality
 
 
-def _use_identity(coefficients, pixels):
-    if pixels.any():
-        coefficients[:, pixels] = 0.0
-        coefficients[1, pixels] = 1.0
+@kernel
+def _use_identity(coefficients, dq, quality):
+    """Replace polynomials that are flagged, and flag and replace those with NaN or a slope of 0."""
+    ncoefficients, ny, nx = coefficients.shape
+    unusable = np.empty(nx, np.bool_)
+    for y in range(ny):
+        for x in range(nx):
+            unusable[x] = coefficients[1, y, x] == 0
+        for n in range(ncoefficients):
+            for x in range(nx):
+                unusable[x] |= np.isnan(coefficients[n, y, x])
+        for x in range(nx):
+            flagged = (dq[y, x] & NO_LIN_CORR) != 0
+            if not flagged and unusable[x]:
+                quality[y, x] |= NO_LIN_CORR
+            if flagged or unusable[x]:
+                for n in range(ncoefficients):
+                    coefficients[n, y, x] = n == 1
 
 
 @kernel
