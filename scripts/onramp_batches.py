@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 import time
 from functools import cached_property
 from pathlib import Path
@@ -20,11 +21,24 @@ PICTURE_MB = 700
 SCHEDULED_MB = 300  # for the two snakemakes around a job that a scheduler starts
 UNPREDICTED_MB = 500
 COMPILATION_MB = 450
+LOCAL_SECONDS = 30.0  # products appear when their batch is done
+MANY = 10  # exposures for each core
+NOT_WITH_BATCHES = {"--no-hooks", "--rerun-triggers", "--workflow-profile"}
 
 
-def asked_seconds(configuration, scheduled):
+def asked_seconds(configuration, workflow, exposures):
     """
     Return the predicted time to which batches are filled [s]; 0 for no batches.
+
+    Unless the configuration says, they are filled where a scheduler starts the jobs, and on this
+    machine where there are many exposures for each core.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    workflow : snakemake.workflow.Workflow
+    exposures : callable
+        Returns the run's exposures by name.
 
     Raises
     ------
@@ -38,9 +52,26 @@ def asked_seconds(configuration, scheduled):
                 f"batch_seconds={asked:g} does not go with parallelism: steps; set it to 0"
             )
         return 0.0
-    if asked is None:
-        return SECONDS if scheduled else 0.0
-    return asked
+    if asked is not None:
+        return asked
+    if workflow.resource_settings.nodes is not None:
+        return SECONDS
+    return LOCAL_SECONDS if _are_many(workflow, exposures) else 0.0
+
+
+def _are_many(workflow, exposures):
+    if not (workflow.is_main_process and _goes_with_batches(*sys.argv)):
+        return False
+    try:
+        return len(exposures()) >= MANY * (workflow.resource_settings.cores or 1)
+    except OnrampError:  # told when they are asked for
+        return False
+
+
+def _goes_with_batches(program, *arguments):
+    """Tell by a command what Snakemake does not tell before it has read the workflow."""
+    options = {argument.partition("=")[0] for argument in arguments}
+    return "snakemake" in Path(program).parts[-2:] and not options & NOT_WITH_BATCHES
 
 
 class Batches:
@@ -151,7 +182,8 @@ class Batches:
                 continue
 
     def _token(self, kind, number):
-        if self.workflow.execution_settings.no_hooks:
+        execution = self.workflow.execution_settings  # None where nothing is run: --summary, --dag
+        if execution is not None and execution.no_hooks:
             raise ParameterError("--no-hooks does not go with batches; set batch_seconds: 0")
         if "INPUT" in self._triggers:
             raise ParameterError(

@@ -7,7 +7,7 @@ SECONDS = 300.0
 """Predicted time of a batch [s] where a scheduler starts jobs, if none is given."""
 
 LEAST_SCHEDULED = 30.0  # a scheduled job costs about six seconds before its first exposure
-LEAST_LOCAL = 5.0
+LEAST_LOCAL = 1.5  # one on this machine about one
 PER_SLOT = 2  # batches for each place in which a job can run, so that none idles for long
 
 EXPOSURE = 0.15  # to open files and write products

@@ -84,7 +84,7 @@ class Configuration(_Model):
         None,
         ge=0,
         description="Exposures of so many predicted seconds [s] share a job; 0: none does; "
-        "null: 300 where a scheduler starts the jobs, else 0.",
+        "null: 300 where a scheduler starts the jobs, else 30 from ten exposures a core on.",
     )
     parameter_files: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (),

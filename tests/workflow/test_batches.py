@@ -1,6 +1,7 @@
 """Exposures that share a job on this machine: each is still its own target, failure and rerun."""
 
 import os
+import shutil
 import signal
 import subprocess
 
@@ -119,6 +120,46 @@ def test_touched_uncal_and_finished_siblings_stay(finished):
     later = finished.folder / f"uncal/{NIRSPEC}_uncal.fits"
     os.utime(later)
     assert finished.rerun()[0] == {NIRCAM}
+
+
+@pytest.fixture
+def many(project):
+    """A project of 21 exposures."""
+    folder = project.folder / "uncal"
+    for number in range(2, 21):
+        name = NIRCAM.replace("_00001_", f"_{number:05d}_")
+        shutil.copy(folder / f"{NIRCAM}_uncal.fits", folder / f"{name}_uncal.fits")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("options", "together"),
+    [([], True), (["--cores", "1"], True), (["--cores", "3"], False), (["--no-hooks"], False),
+     (["--workflow-profile", "none"], False), (["--rerun-triggers", "mtime", "input"], False),
+     (["--config", "batch_seconds=0"], False), (["--config", "parallelism=steps"], False)],
+    ids=lambda value: " ".join(value) or "plain" if isinstance(value, list) else "",
+)  # fmt: skip
+def test_many_exposures_share_jobs_unasked(many, options, together):
+    status, printed = many.run("--dry-run", "--quiet", "host", *options)
+    assert status == 0, printed
+    found = jobs(printed)
+    assert found["detector1"] == 21
+    assert ("batch" in found) is together
+
+
+def test_work_is_dealt_out_to_all_cores(many):
+    assert jobs(many.run("--dry-run", "--quiet", "host")[1])["batch"] >= 2
+
+
+@pytest.mark.parametrize(
+    "look", [["--summary"], ["--dag"], ["--rulegraph"], ["--list-params-changes"],
+             ["--delete-all-output", "--dry-run"]],
+    ids=lambda value: value[0],
+)  # fmt: skip
+def test_looking_works_with_batches(batched, look):
+    status, printed = batched.run(*look)
+    assert status == 0, printed
+    assert "Traceback" not in printed
 
 
 def test_mistakes_are_one_line(batched):

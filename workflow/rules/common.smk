@@ -62,18 +62,24 @@ WANTED_PICTURE = PICTURE if CONFIGURATION.quicklook and "rate" in PRODUCTS else 
 CORES = workflow.resource_settings.cores  # None where a scheduler grants them
 DETECTOR1_THREADS = 1 if SIDE_BY_SIDE else (CORES or 1)
 DELIVER, DELIVERY_MB = SCRIPTS / "deliver.sh", 50
-SCHEDULED = workflow.resource_settings.nodes is not None
-BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, SCHEDULED)
 CRASH_FILE = f"{RESULTS}/{{exposure}}_pipecrash.txt"
 
 PROGRESS = follow(logger, workflow.output_settings, RESULTS, workflow.is_main_process)
 
 
 @cache
+def found():
+    return targets.find(CONFIGURATION)
+
+
+@cache
 def exposures():
     """Return the run's exposures by name."""
     or_exit(targets.check_folder, RESULTS)
-    return or_exit(targets.find, CONFIGURATION)
+    return or_exit(found)
+
+
+BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, workflow, found)
 
 
 def all_products(wildcards):
@@ -92,8 +98,3 @@ def target(wildcards):
             f"onramp: {CONFIGURATION.exposures}: no exposure is named '{wildcards.exposure}'"
         )
     return exposures()[wildcards.exposure]
-
-
-def uncal_of(wildcards):
-    """Return an exposure's uncal file."""
-    return target(wildcards).uncal

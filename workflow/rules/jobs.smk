@@ -1,3 +1,8 @@
+def uncal_of(wildcards):
+    """Return an exposure's uncal file."""
+    return target(wildcards).uncal
+
+
 def steps_of(wildcards):
     """Return the parameters of an exposure's steps, but for numbers of threads: products are the
     same for any."""
