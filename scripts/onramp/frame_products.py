@@ -58,11 +58,9 @@ def part_extensions(exposure, kind, drafted):
         return [sci, *([empty_extension("ERR", unit)] if drafted else [])]
     if kind.model == CUBE:
         shape = shape[0], *shape[2:]
-        return [
-            Extension("SCI", shape, np.float32, keywords),
-            Extension("ERR", shape, np.float32, unit),
-            Extension("DQ", shape, np.uint32),
-        ]
+        err, dq = Extension("ERR", shape, np.float32, unit), Extension("DQ", shape, np.uint32)
+        others = (err, dq) if drafted else (dq, err)
+        return [Extension("SCI", shape, np.float32, keywords), *others]
     return [
         Extension("SCI", shape, np.float32, with_unit(exposure.sci_keywords(), "DN")),
         Extension("PIXELDQ", shape[2:], np.uint32),

@@ -21,6 +21,16 @@ import llvmlite.binding as llvm
 FUNCTIONS, HELPERS, RUNTIME = (
     "numba._dynfunc", "numba._helperlib", "numba.core.runtime._nrt_python",
 )  # fmt: skip
+MATHEMATICS = {
+    f"{name}{kind}"
+    for name in (
+        "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "cos", "cosh", "erf",
+        "erfc", "exp", "expm1", "fabs", "floor", "fmod", "lgamma", "log", "log10", "log1p", "pow",
+        "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+    )
+    for kind in ("", "f")
+}  # fmt: skip
+"""What compiled code calls by its name in C, which an interpreter may not hold in sight."""
 
 
 class MachineCode(NamedTuple):
@@ -103,6 +113,8 @@ def _engine():
     for kind in vars(builtins).values():
         if isinstance(kind, type) and issubclass(kind, BaseException):
             symbols[f"PyExc_{kind.__name__}"] = id(kind)
+    mathematics = _extension(HELPERS).c_helpers
+    symbols |= {name: mathematics[name] for name in mathematics.keys() & MATHEMATICS}
     for name in (HELPERS, FUNCTIONS):
         for helper, address in _extension(name).c_helpers.items():
             symbols[f"numba_{helper}"] = address

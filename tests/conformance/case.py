@@ -19,7 +19,8 @@ class Case(NamedTuple):
     changes: Mapping = NOTHING
     """Fields of the simulator's mode."""
     steps: Mapping = NOTHING
-    """Parameters by step, of both pipelines."""
+    """Parameters by step, of both pipelines; {folder} in texts is the case's, {output} that of
+    the pipeline's products."""
     edit: Callable = edits.unchanged
     """Changes the files, and returns references to add: path or "N/A" by type."""
     crash: str = ""

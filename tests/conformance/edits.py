@@ -1,7 +1,11 @@
 """Changes to a simulated exposure's files, and references that the simulator does not write."""
 
+import asdf
 import numpy as np
 from astropy.io import fits
+
+UNIX_EPOCH = 40587.0  # modified Julian date
+SECONDS_OF_A_DAY = 86400.0
 
 
 def unchanged(files):
@@ -84,6 +88,45 @@ def many_saturated(files):
         level = np.take_along_axis(raw[integration], group[None], axis=0)[0]
         limit[chosen] = level[chosen]
     return {}
+
+
+def user_mask(*nints, cut=0):
+    """Write mask.fits: where a user sees background alone, in each of some integrations."""
+
+    def edit(files):
+        with fits.open(files.uncal) as hdus:
+            ny, nx = hdus["SCI"].shape[-2:]
+        mask = np.random.default_rng(17).random((*nints, ny - cut, nx)) < 0.8
+        image = fits.ImageHDU(mask.astype(np.float32), name="SCI")
+        fits.HDUList([fits.PrimaryHDU(), image]).writeto(_folder(files) / "mask.fits")
+        return {}
+
+    return edit
+
+
+def windows_of_others(files):
+    """Write windows.asdf: what earlier exposures of two detectors have left, for 20 s."""
+    rng = np.random.default_rng(19)
+    with fits.open(files.uncal) as hdus:
+        start = (hdus[0].header["EXPSTART"] - UNIX_EPOCH) * SECONDS_OF_A_DAY
+        detector, shape = hdus[0].header["DETECTOR"], hdus["SCI"].shape[-2:]
+    rows, columns = np.nonzero(rng.random(shape) < 0.3)
+    windows = {
+        "filename": "jw90001001001_02101_00009_x_uncal.fits", "rows": rows, "cols": columns,
+        "vals": start + rng.uniform(-10.0, 60.0, rows.size), "pers_time": 20,
+    }  # fmt: skip
+    another = {**windows, "vals": windows["vals"] + 1.0}
+    asdf.AsdfFile({detector: windows, "ANOTHER": another}).write_to(_folder(files) / "windows.asdf")
+    return {}
+
+
+def windows_of_others_and_saturation(files):
+    """Have ramps saturate as well."""
+    return {**windows_of_others(files), **many_saturated(files)}
+
+
+def _folder(files):
+    return files.uncal.parents[1]
 
 
 def group_of_zeros(files):

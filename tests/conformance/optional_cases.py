@@ -51,6 +51,19 @@ def _flicker_noise():
     nirspec = {"mode": "nirspec_bots", "nx": 512, "ny": 32, "nints": 2}
     return [
         _small("flicker", clean(**parts), **two),
+        _small("flicker_user_mask", clean(user_mask="{folder}/mask.fits", **parts),
+               edits.user_mask(), **two),
+        _small("flicker_user_mask_and_median_image",
+               clean(user_mask="{folder}/mask.fits", background_method="median_image", **parts),
+               edits.user_mask(), nints=3, ngroups=4),
+        _small("flicker_user_masks",
+               clean(user_mask="{folder}/mask.fits", single_mask=False, **parts),
+               edits.user_mask(2), **two),
+        _small("flicker_user_masks_and_median_image",
+               clean(user_mask="{folder}/mask.fits", single_mask=False,
+                     background_method="median_image", **parts), edits.user_mask(2), **two),
+        _small("flicker_user_mask_of_another_size",
+               clean(user_mask="{folder}/mask.fits", **parts), edits.user_mask(cut=1), **two),
         _small("flicker_masks", clean(single_mask=False, **parts), nints=3, ngroups=4),
         _small("flicker_model", clean(background_method="model", **parts), nints=1, ngroups=5),
         _small("flicker_model_boxes", clean(background_method="model", n_sigma=9,
@@ -86,6 +99,8 @@ def _persistence():
         return {"persistence": {"skip": False, "save_results": True, **values}}
 
     bright = edits.many_saturated
+    of_others = {"persistence_time": 20, "persistence_array_file": "{folder}/windows.asdf"}
+    saved = "{output}/windows.asdf"
     return [
         _small("persistence_without_time", windows(), bright),
         _small("persistence", windows(persistence_time=1), bright),
@@ -97,6 +112,15 @@ def _persistence():
                | {"ramp_fit": {"save_opt": True}}, bright),
         _small("persistence_likely", windows(persistence_time=1, persistence_dnu=True)
                | {"ramp_fit": {"algorithm": "LIKELY"}}, bright),
+        _small("persistence_of_others", windows(**of_others, save_persistence=saved),
+               edits.windows_of_others),
+        _small("persistence_of_others_and_own",
+               windows(**of_others, dn_threshold=200.0, save_persistence=saved),
+               edits.windows_of_others_and_saturation, nints=3),
+        _small("persistence_of_another_time",
+               windows(**of_others | {"persistence_time": 21}, save_persistence=saved),
+               edits.windows_of_others_and_saturation),
+        _small("persistence_saved", windows(persistence_time=20, save_persistence=saved), bright),
     ]  # fmt: skip
 
 

@@ -164,21 +164,37 @@ def _load(one):
     return 0.5 + one.uncal.stat().st_size / 2.5e6
 
 
+def _steps(one, output):
+    """Return the parameters of the steps with the names of folders put in."""
+    places = {"{folder}": str(one.folder), "{output}": str(output)}
+
+    def placed(value):
+        for word, place in places.items():
+            value = value.replace(word, place) if isinstance(value, str) else value
+        return value
+
+    return {
+        step: {name: placed(value) for name, value in values.items()}
+        for step, values in one.steps.items()
+    }
+
+
 def _job(one):
+    output = one.folder / "reference"
     references = {kind: str(path) for kind, path in one.references.items()}
     return {
         "uncal": str(one.uncal),
         "references": references,
-        "output_dir": str(one.folder / "reference"),
-        "steps": dict(one.steps),
+        "output_dir": str(output),
+        "steps": _steps(one, output),
         "pipeline": one.pipeline,
         "checked": one.checked,
     }
 
 
 def _run_onramp(one):
-    parameters = parse_steps(one.steps, "case")
     output = one.folder / "onramp"
+    parameters = parse_steps(_steps(one, output), "case")
     try:
         if one.pipeline == "dark":
             process_dark(one.uncal, output, parameters, None, one.references)
