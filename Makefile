@@ -7,7 +7,7 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 DEMO := --configfile config/demo/config.yaml
 
-.PHONY: help setup run test check conformance conformance-full modes faults faults-full slurm-test bench bench-scale accuracy clean
+.PHONY: help setup run test check conformance conformance-full modes faults faults-full slurm-setup slurm-test bench bench-scale accuracy clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -55,8 +55,10 @@ faults: setup ## Kill runs, fill disks, damage files: some of what faults-full d
 faults-full: setup ## 200 kills and 29,000 damaged files: about an hour
 	FAULTS=full $(BIN)/python -m pytest tests/faults -s
 
-slurm-test: setup ## Run the workflow on a Slurm of two virtual nodes, started for that (root, Debian)
+slurm-setup: setup ## Install Snakemake's plugin for Slurm as well
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-slurm.lock
+
+slurm-test: slurm-setup ## Run the workflow on a Slurm of two virtual nodes, started for that (root, Debian)
 	$(BIN)/python -m pytest tests/slurm
 
 bench: setup ## Time and memory beside the official pipeline's

@@ -77,6 +77,20 @@ def test_arrays_are_changed_in_place(dtype):
     assert values.tolist() == [2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("value", "same"),
+    [(2, np.int64(2)), (2.5, np.float64(2.5)), (True, np.bool_(True)), (1j, np.complex128(1j))],
+)
+def test_numpys_scalars_share_the_code_of_pythons(value, same):
+    @kernel
+    def treble(x):
+        return x + x + x
+
+    assert treble(value) == treble(same) == 3 * value
+    assert type(treble(value)) is type(treble(same))
+    assert len(treble._loaded) == 1
+
+
 def test_order_of_arrays_matters():
     values = np.arange(24.0).reshape(4, 6)
     kept = values.copy()

@@ -6,6 +6,9 @@ import threading
 
 import numpy as np
 
+ALIKE = {np.float64: float, np.int64: int, np.bool_: bool, np.complex128: complex}
+"""Numpy's types that machine code takes as it takes Python's."""
+
 _one_at_a_time = threading.RLock()
 
 
@@ -77,4 +80,4 @@ def type_of(value):
         return value.dtype, value.ndim, order, flags.writeable, flags.aligned
     if isinstance(value, tuple):
         return type(value), *[type_of(part) for part in value]
-    return type(value)
+    return ALIKE.get(type(value), type(value))
