@@ -33,4 +33,4 @@ class Case(NamedTuple):
     """Zero but for rounding, of the median magnitude in an extension."""
     checked: bool = False
     """The reference checks whatever it assigns to a product, as it does for users: half its time
-    for a small exposure, and nothing but a complaint comes of it."""
+    for a small exposure. Others are run so only if they fail without."""
