@@ -23,12 +23,12 @@ def executed(notebook, tmp_path_factory):
     client = nbclient.NotebookClient(
         notebook, timeout=300, resources={"metadata": {"path": str(folder)}}
     )
-    client.execute()
-    yield [output for cell in notebook.cells for output in cell.get("outputs", ())]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # nbclient leaves its event loop open
+        client.execute()
         del client
         gc.collect()
+    return [output for cell in notebook.cells for output in cell.get("outputs", ())]
 
 
 def test_outputs_are_stripped():
