@@ -68,7 +68,7 @@ def _are_many(workflow, exposures):
         return False
 
 
-def _goes_with_batches(program, *arguments):
+def _goes_with_batches(program="", *arguments):
     """Tell by a command what Snakemake does not tell before it has read the workflow."""
     options = {argument.partition("=")[0] for argument in arguments}
     return "snakemake" in Path(program).parts[-2:] and not options & NOT_WITH_BATCHES
@@ -187,7 +187,8 @@ class Batches:
             raise ParameterError("--no-hooks does not go with batches; set batch_seconds: 0")
         if "INPUT" in self._triggers:
             raise ParameterError(
-                "--rerun-triggers input does not go with batches; leave it out, as the profiles do"
+                "--rerun-triggers input does not go with batches; leave it out, as the profiles "
+                "do, or set batch_seconds: 0"
             )
         return f"{self.folder}/{self.run}/{kind}-{number}.done"
 

@@ -93,6 +93,19 @@ def test_what_is_stale_is_removed(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_machines_that_share_a_folder_keep_each_others_kernels(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    machines = "one", "another"
+    for load in (False, True):
+        for machine in machines:
+            monkeypatch.setattr(kernel_cache, "processor", lambda machine=machine: machine)
+            kernel_cache._surroundings.cache_clear()
+            if not load:
+                kernel_cache.keep(cached, (int,), code(machine.encode()))
+            assert kernel_cache.find(cached, (int,)) == code(machine.encode())
+    kernel_cache._surroundings.cache_clear()
+
+
 def test_name_that_two_keys_share_is_no_match(tmp_path, monkeypatch):
     monkeypatch.setattr(kernel_cache, "_short", lambda *_: "same")
     files = CheckedFiles(tmp_path, "x", "stamp")

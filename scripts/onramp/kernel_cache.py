@@ -54,7 +54,7 @@ def find(function, types) -> MachineCode | None:
     if not folder.is_dir():
         return None
     _check_folder(str(folder), function.__code__.co_filename)
-    return CheckedFiles(folder, *_names(function)).load(_key(types))
+    return CheckedFiles(folder, *_names(function)).load(_key_of(types))
 
 
 def keep(function, types, code: MachineCode) -> None:
@@ -63,7 +63,7 @@ def keep(function, types, code: MachineCode) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _check_folder(str(folder), function.__code__.co_filename)
-        CheckedFiles(folder, *_names(function)).save(_key(types), code)
+        CheckedFiles(folder, *_names(function)).save(_key_of(types), code)
     except OSError as problem:
         _warn_once(
             f"{folder}: compiled kernels cannot be kept, and each job compiles its own: "
@@ -125,6 +125,11 @@ class CheckedFiles:
         return self.folder / f"{self.base}.{self.stamp}.{_short(key)}{ENDING}"
 
 
+def _key_of(types):
+    """Return what tells a kernel's files apart that are all of use: types, and what they run on."""
+    return f"{_key(types)} {_surroundings()}"
+
+
 def _key(types):
     """Return the types of arguments as a text that means the same in each process."""
     if isinstance(types, tuple):
@@ -138,7 +143,7 @@ def _names(function):
     """Return what names of a kernel's files begin with, and a stamp of all it depends on."""
     place = function.__code__
     base = f"{Path(place.co_filename).stem}.{function.__qualname__}-{place.co_firstlineno}"
-    return base, _short(_sources(place.co_filename), _surroundings())
+    return base, _short(_sources(place.co_filename), version("numba"), version("llvmlite"))
 
 
 @functools.cache
@@ -154,13 +159,13 @@ def _sources(path):
 
 @functools.cache
 def _surroundings():
-    """Return what compiles, and for what."""
+    """Return the interpreter, the processor and numba's options: machines may share a folder."""
     options = sorted(
         (name, value)
         for name, value in os.environ.items()
         if name.startswith("NUMBA_") and name not in WITHOUT_EFFECT
     )
-    return f"{sys.version} {version('numba')} {version('llvmlite')} {processor()} {options}"
+    return f"{sys.version} {processor()} {options}"
 
 
 def _short(*texts):
