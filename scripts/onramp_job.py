@@ -1,4 +1,4 @@
-"""Surroundings of a rule's script: its log, its thread limits, its crash file."""
+"""Surroundings of a rule's script: its log, its crash file, what is left of earlier ones."""
 
 import contextlib
 import datetime as dt
@@ -13,12 +13,11 @@ import time
 import traceback
 from pathlib import Path
 
+from onramp import own_process
 from onramp.errors import OnrampError
-from onramp.garbage import search_no_more, search_rarely
 from onramp.printing import PlainFormatter, printable, printable_lines
 from onramp.replacing import replacing
 
-LIMITS = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"
 MODULES = "onramp", "numpy", "astropy", "numba", "pydantic"
 
 
@@ -43,8 +42,7 @@ def job(snakemake):
     `params.crash_file` (if there is one) tells what happened, and the process ends with status 1;
     if it succeeds, an older crash file is removed.
     """
-    search_rarely()
-    os.environ.update(dict.fromkeys(LIMITS, str(snakemake.threads)))
+    own_process.begin()
     name = snakemake.wildcards.get("exposure", snakemake.rule)
     crash_file = snakemake.params.get("crash_file")
     _start_log(snakemake.log[0])
@@ -69,7 +67,7 @@ def job(snakemake):
         Path(crash_file).unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     logging.getLogger("onramp").info("%s: %s done in %.2f s", name, snakemake.rule, seconds)
-    search_no_more()
+    own_process.end()
 
 
 def reason(error: BaseException) -> str:

@@ -135,6 +135,7 @@ def test_a_header_without_an_end_is_not_read_for_ever(tmp_path):
         ("TFORM1", b"TFORM1  = '99999999D'"),
         ("NAXIS2", b"NAXIS2  =                  3"),
         ("NAXIS1", b"NAXIS1  =                  4"),
+        ("NAXIS", b"NAXIS   =                  1"),
     ],
 )
 def test_damaged_tables_are_refused(path, keyword, text):

@@ -63,26 +63,28 @@ def split(ny, height, halo=0) -> list[Band]:
     ]
 
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # of mallopt(3)
 
 
 @functools.cache
-def _keep_freed_memory():
+def keep_freed_memory():
     """
     Have the C library keep what one band has freed for the next one.
 
     Else it gives every large array back to the system, and clearing new pages takes longer than
-    the work on them. Only the GNU library can be told.
+    the work on them; and threads have heaps of their own, which cannot use what others have freed.
+    Only the GNU library can be told.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(MMAP_THRESHOLD, 4 * BAND_BYTES)
         mallopt(TRIM_THRESHOLD, 8 * BAND_BYTES)
+        mallopt(ARENA_MAX, 1)
 
 
 def in_threads(work, bands, threads):
     """Yield what `work` returns of each band, in order; cancel what is left if one fails."""
-    _keep_freed_memory()
+    keep_freed_memory()
     with ThreadPoolExecutor(threads) as pool:
         tasks = [pool.submit(work, band) for band in bands]
         try:

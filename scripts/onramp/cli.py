@@ -6,9 +6,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from onramp import __version__, wfss_contam
+from onramp import __version__, own_process, wfss_contam
 from onramp.errors import OnrampError, ParameterError
-from onramp.garbage import search_no_more, search_rarely
 from onramp.parameters import STEPS, nearest, step_model
 from onramp.printing import PlainFormatter, printable
 
@@ -21,11 +20,11 @@ _OPTIONS = (
 
 def run() -> int:
     """Run the command line as a process of its own; return the exit status."""
-    search_rarely()
+    own_process.begin()
     try:
         return main()
     finally:
-        search_no_more()
+        own_process.end()
 
 
 def main(arguments=None) -> int:

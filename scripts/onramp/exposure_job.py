@@ -133,8 +133,10 @@ class ExposureJob:
             for keyword in own.keys() & product.header.keys():
                 product.header[keyword] = own[keyword]
         if stream.fits and outcome.begun == 0:
+            limits = chosen.get("saturation")
             raise InputError(
-                f"{exposure.path}: every ramp is saturated in its first group; there is no rate"
+                f"{exposure.path}: every ramp is saturated in its first group"
+                f"{f' by {limits.path}' if limits else ''}; there is no rate"
             )
         self._finish_ramps(stream)
         for product in self.open_products:

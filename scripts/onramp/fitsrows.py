@@ -80,7 +80,13 @@ class ImageRows:
         (..., last - first, ncolumns) array
             A copy in native byte order.
         """
-        return self.native(self.stored(first, last, leading)[..., columns])
+        stored = self.stored(first, last, leading)[..., columns]
+        if not stored.flags.c_contiguous:
+            return self.native(stored)
+        flat = stored.reshape(-1)  # its bytes are swapped in place, which takes no new memory
+        native = flat.view(flat.dtype.newbyteorder("="))
+        np.copyto(native, flat)
+        return self._in_type(native.reshape(stored.shape))
 
     def stored(self, first, last, leading=None):
         """Read rows as the file has them, to be given to `native`; see `read`."""
@@ -113,7 +119,10 @@ class ImageRows:
 
     def native(self, stored):
         """Return samples as stored in native byte order and type, a copy."""
-        native = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        return self._in_type(stored.astype(stored.dtype.newbyteorder("=")))
+
+    def _in_type(self, native):
+        """Return samples in native byte order in their type; takes the memory of those given."""
         native = np.ascontiguousarray(native)
         if self._flip is not None:
             np.bitwise_xor(native, self._flip, out=native)
@@ -196,7 +205,8 @@ class FitsImages:
                 table = fits.BinTableHDU.fromstring(content).data
                 for column in table.names:
                     table[column]
-            if (table.dtype.itemsize, len(table)) != (unit.header["NAXIS1"], unit.header["NAXIS2"]):
+            axes = [unit.header[f"NAXIS{n}"] for n in range(1, unit.header["NAXIS"] + 1)]
+            if [table.dtype.itemsize, len(table)] != axes:
                 raise ValueError("columns and rows disagree")
         except Exception as problem:  # astropy fails in as many ways as a table can be damaged
             raise self._error(
@@ -218,7 +228,7 @@ class FitsImages:
         try:
             columns = fits.BinTableHDU.fromstring(header.tostring().encode("ascii")).columns
             rows = np.empty(height, columns.dtype.newbyteorder(">"))
-            if rows.itemsize != header["NAXIS1"]:
+            if header["NAXIS"] != 2 or rows.itemsize != header["NAXIS1"]:
                 raise ValueError("columns and rows disagree")
         except (KeyError, ValueError, TypeError, fits.VerifyError) as problem:
             raise self._error(

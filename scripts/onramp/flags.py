@@ -79,6 +79,34 @@ def _look_up(dq, table):
         dq[n] = table[dq[n]]
 
 
+@kernel
+def count_flagged(dq, rows, bits, counts):
+    """
+    Count the samples of some rows of each plane that have any of some bits.
+
+    Parameters
+    ----------
+    dq : (nints, ngroups, ny, nx) uint8
+    rows : (int, int)
+        The first, and the one past the last.
+    bits : uint8
+    counts : (nints, ngroups) int64
+        To be filled.
+    """
+    nints, ngroups, _, nx = dq.shape
+    first, last = rows
+    for i in range(nints):
+        for g in range(ngroups):
+            count = 0
+            for y in range(first, last):
+                flags = dq[i, g, y]
+                some = np.int32(0)
+                for x in range(nx):
+                    some += np.int32((flags[x] & bits) != 0)
+                count += some
+            counts[i, g] = count
+
+
 def _translate_values(dq, definition):
     standard = np.zeros_like(dq)
     for value, name in definition:

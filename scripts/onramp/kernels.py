@@ -105,7 +105,7 @@ def sort_columns(block, network):
             high[x] = max(a, b)
 
 
-@inner_kernel
+@scalar_kernel
 def _order(low, high):
     """Put the smaller of two values first, for each column."""
     for x in range(low.size):
@@ -113,6 +113,22 @@ def _order(low, high):
         b = high[x]
         low[x] = min(a, b)
         high[x] = max(a, b)
+
+
+@scalar_kernel
+def sort_block(block):
+    """Sort the values of each column in place, all columns at once; see `sort_all_columns`."""
+    size = block.shape[0]
+    p = 1
+    while p < size:
+        k = p
+        while k >= 1:
+            for start in range(k % p, size - k, 2 * k):
+                for low in range(start, min(start + k, size - k)):
+                    if low // (2 * p) == (low + k) // (2 * p):
+                        _order(block[low], block[low + k])
+            k //= 2
+        p *= 2
 
 
 @kernel
@@ -125,17 +141,7 @@ def sort_all_columns(block):
     block : (nvalues, ncolumns) float32 or float64
         Without NaN.
     """
-    size = block.shape[0]
-    p = 1
-    while p < size:
-        k = p
-        while k >= 1:
-            for start in range(k % p, size - k, 2 * k):
-                for low in range(start, min(start + k, size - k)):
-                    if low // (2 * p) == (low + k) // (2 * p):
-                        _order(block[low], block[low + k])
-            k //= 2
-        p *= 2
+    sort_block(block)
 
 
 FEW = 16  # values that are sorted faster than searched

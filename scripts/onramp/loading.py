@@ -58,8 +58,13 @@ class Loading:
 
     def find_quality(self):
         """Return the data quality of all pixels after superbias, (ny, nx) uint32."""
-        masked, dq = self.quality(0, self.exposure.shape[2])
-        self.mask = (masked & DO_NOT_USE).astype(np.uint8)
+        ny, nx = self.exposure.shape[2:]
+        dq, self.mask = np.empty((ny, nx), np.uint32), np.empty((ny, nx), np.uint8)
+        step = max(1, BLOCK_SAMPLES // nx)
+        for first in range(0, ny, step):
+            rows = slice(first, min(first + step, ny))
+            masked, dq[rows] = self.quality(rows.start, rows.stop)
+            self.mask[rows] = masked & DO_NOT_USE
         return dq
 
     def quality(self, first, last):

@@ -8,10 +8,11 @@ from onramp.parameters import Detector1Parameters
 from onramp.product_list import LIKELIHOOD
 
 BASE = 125e6  # interpreter, libraries and compiled kernels
-SURVEY_PIXEL = 37  # bytes for each pixel of the frame while it is surveyed
+SURVEY_PIXEL = 26  # bytes for each pixel of the frame while it is surveyed
 FULL_FRAME_PIXEL = 11  # bytes for each detector pixel while reference pixels are located
 KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
-SAMPLE = 8  # bytes for each sample of a band
+SAMPLE = 7.5  # bytes for each sample of a band
+FURTHER_BAND = 0.8  # of a band for each thread more: few need most of it at the same time
 WAVE_PIXEL = 10  # bytes for each pixel of each integration while waves are found: emicorr
 HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
@@ -71,7 +72,7 @@ def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
     sample = SAMPLE + OPTION_SAMPLE * _needs_more(steps)
     band = (min(height + HALO, ny) * nx) * (nints * ngroups * sample + nints * 20)
     band += (height + HALO) * nx * ngroups * NOISE_SAMPLE * interleaved
-    stream = KEPT_PIXEL * ny * nx + workers * band
+    stream = KEPT_PIXEL * ny * nx + (1 + FURTHER_BAND * (workers - 1)) * band
     flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
     corrected = _correction_pixel(steps) * ny * nx
     kept = KEPT_PIXEL * ny * nx + flags

@@ -31,15 +31,13 @@ def measure(calibration, method):
         return
     nints, ngroups, ny, _ = calibration.exposure.shape
     bias = calibration.bias(0, ny) if calibration.biased else None
-    zero_bias = None
-    if calibration.biased:
-        zero_bias = np.where(np.isnan(bias), np.float32(0), bias).ravel()
+    flat_bias = None if bias is None else bias.ravel()
 
     def frames():
         for i in range(nints):
             for g in range(ngroups):
                 raw = calibration.exposure.sci.read(0, ny, (slice(i, i + 1), slice(g, g + 1)))
-                yield (i, g), functools.partial(_unbiased, calibration, raw.ravel(), zero_bias)
+                yield (i, g), functools.partial(_unbiased, calibration, raw.ravel(), flat_bias)
 
     def zero_frames():
         for i in range(nints):
@@ -84,4 +82,7 @@ def _kernels(calibration):
 def _unbiased(calibration, raw, bias, where):
     """Return some of a frame's samples (flat), scaled and less the superbias, float32."""
     samples = calibration.scaled(raw[where])
-    return samples if bias is None else samples - bias[where]
+    if bias is None:
+        return samples
+    known = bias[where]
+    return samples - np.where(np.isnan(known), np.float32(0), known)

@@ -94,6 +94,7 @@ class Stream:
     """
 
     def __init__(self, exposure, references, parameters, threads, rows=None, scratch=None):
+        bands.keep_freed_memory()
         self.exposure = exposure
         self.references = references
         irs2_products.check_parameters(exposure, parameters)

@@ -86,14 +86,21 @@ def _remark(rng, content, _):
     return insert(content, any_header(rng, content), cards), kind, True
 
 
-def _pad_data(rng, content, _):
-    """Change what fills the last block of an extension, which holds no data."""
+def _data(content):
+    """Return begin, size, span and name of each extension's data, nothing if they are not found."""
+    if re.search(rb"NAXIS   = *[0-9]{4}|NAXIS[0-9 ]{3}= *-", content):  # astropy would not end
+        return []
     try:
         with fits.open(io.BytesIO(content)) as file:
-            infos = [(hdu.fileinfo(), hdu.size) for hdu in file]
+            infos = [(hdu.fileinfo(), hdu.size, hdu.name) for hdu in file]
     except Exception:
-        return content, "impossible", True
-    gaps = [(i["datLoc"] + n, i["datLoc"] + i["datSpan"]) for i, n in infos if n % BLOCK]
+        return []
+    return [(info["datLoc"], size, info["datSpan"], name) for info, size, name in infos]
+
+
+def _pad_data(rng, content, _):
+    """Change what fills the last block of an extension, which holds no data."""
+    gaps = [(first + size, first + span) for first, size, span, _ in _data(content) if size % BLOCK]
     if not gaps:
         return content, "impossible", True
     first, last = gaps[rng.integers(len(gaps))]
@@ -189,11 +196,7 @@ def _bytes(rng, content, _):
 
 def _pixels(rng, content, _):
     """Overwrite some of the data of an extension."""
-    try:
-        with fits.open(io.BytesIO(content)) as file:
-            places = [(hdu.fileinfo()["datLoc"], hdu.size, hdu.name) for hdu in file if hdu.size]
-    except Exception:
-        return content, "impossible", True
+    places = [(first, size, name) for first, size, _, name in _data(content) if size > 0]
     if not places:
         return content, "impossible", True
     start, size, name = places[rng.integers(len(places))]

@@ -73,7 +73,7 @@ def test_success_removes_an_older_crash_file(tmp_path):
     (tmp_path / "x_pipecrash.txt").touch()
     with onramp_job.job(snakemake):
         logging.getLogger("onramp").info("in the middle")
-        assert os.environ["OMP_NUM_THREADS"] == "2"
+        assert os.environ["OMP_NUM_THREADS"] == "1"
     assert not (tmp_path / "x_pipecrash.txt").exists()
     log = (tmp_path / "x.log").read_text()
     assert "INFO    in the middle\n" in log

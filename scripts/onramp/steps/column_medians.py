@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import NO, ZERO, inner_kernel, scalar_kernel, select, sort_all_columns
+from onramp.kernels import NO, ZERO, inner_kernel, scalar_kernel, select, sort_block
 from onramp.steps.differences import middle_of_column, sortable
 
 MANY = 1024  # values of a column from which on a sample tells where its median is
@@ -36,7 +36,7 @@ def room_for_medians(size, width):
     )
 
 
-@inner_kernel
+@scalar_kernel
 def column_medians(diffs, count, room, medians):
     """
     Fill in the medians of the first columns, each that of the values that are not NaN.
@@ -53,7 +53,7 @@ def column_medians(diffs, count, room, medians):
     usable = room.counts[0, :count]
     if diffs.shape[0] < MANY:
         sortable(diffs, NO, room.block, usable)
-        sort_all_columns(room.block)
+        sort_block(room.block)
         for k in range(count):
             medians[k] = middle_of_column(room.block, k, ZERO, usable[k])
         return
@@ -63,7 +63,7 @@ def column_medians(diffs, count, room, medians):
         medians[k] = _median(diffs, k, room)
 
 
-@inner_kernel
+@scalar_kernel
 def _limit(diffs, count, room):
     """Find limits between which the medians are likely to be."""
     sample, usable = room.block[:SAMPLE], room.counts[0, :count]
@@ -74,7 +74,7 @@ def _limit(diffs, count, room):
             good = source[k] == source[k]
             target[k] = source[k] if good else np.float32(np.inf)
             usable[k] += good
-    sort_all_columns(sample)
+    sort_block(sample)
     for k in range(count):
         middle = usable[k] // 2
         room.limits[0, k] = sample[max(middle - REACH, 0), k]

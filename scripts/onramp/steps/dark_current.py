@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.kernels import kernel
+from onramp.pixels import changed_in_one_row
+
 
 class Readout(NamedTuple):
     """How groups are made of frames."""
@@ -53,7 +56,7 @@ def match_readout(dark_signal, science: Readout, dark: Readout):
     if science.frames > dark.frames:
         missing = science.frames - dark.frames + dark.groupgap
         dark_signal = _extrapolate(dark_signal, -(-missing // (dark.nframes + dark.groupgap)))
-    dark_signal[np.isnan(dark_signal)] = 0.0
+    _clear_nan(changed_in_one_row(dark_signal))
     if _same_pattern(science, dark):
         return dark_signal[: science.ngroups]
     groups = np.empty((science.ngroups, *dark_signal.shape[1:]), np.float32)
@@ -64,6 +67,15 @@ def match_readout(dark_signal, science: Readout, dark: Readout):
         else:
             groups[g] = dark_signal[start : start + science.nframes].mean(axis=0)
     return groups
+
+
+@kernel
+def _clear_nan(groups):
+    for g in range(groups.shape[0]):
+        values = groups[g, 0]
+        for x in range(values.size):
+            value = values[x]
+            values[x] = values.dtype.type(0) if np.isnan(value) else value
 
 
 def _extrapolate(dark_signal, missing):

@@ -3,13 +3,14 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import ZERO, inner_kernel, median_in_place
+from onramp.kernels import ZERO, median_in_place, scalar_kernel
 
 BAD = DO_NOT_USE | SATURATED
-BLOCK_VALUES = 20_000  # differences that stay in the innermost cache
+BLOCK_VALUES = 26_000  # differences that stay in a core's own caches
+LANES = 32  # columns that are worked on at once
 
 
-@inner_kernel
+@scalar_kernel
 def difference(data, groupdq, gain, integration, group, y, x):
     """Return the difference of a group to the one before [e-], NaN where either is bad."""
     if (groupdq[integration, group, y, x] | groupdq[integration, group - 1, y, x]) & BAD:
@@ -20,7 +21,7 @@ def difference(data, groupdq, gain, integration, group, y, x):
     )
 
 
-@inner_kernel
+@scalar_kernel
 def gather(data, groupdq, gain, y, x, diffs):
     """Fill `diffs` with a pixel's differences in order of time."""
     nints, ngroups = data.shape[:2]
@@ -31,7 +32,7 @@ def gather(data, groupdq, gain, y, x, diffs):
             n += 1
 
 
-@inner_kernel
+@scalar_kernel
 def signed_median(diffs, values):
     """Return the median of the finite differences; `values` is scratch of the same length."""
     count = ZERO
@@ -42,7 +43,7 @@ def signed_median(diffs, values):
     return median_in_place(values, count)
 
 
-@inner_kernel
+@scalar_kernel
 def middle_of_column(block, x, first, last):
     """Return the median of the sorted values [first, last) of a column, NaN if there are none."""
     if last <= first:
@@ -52,22 +53,22 @@ def middle_of_column(block, x, first, last):
     return (np.float64(lower) + np.float64(upper)) / 2.0
 
 
-@inner_kernel
+@scalar_kernel
 def expected_noise(median, variance, nframes):
     """Return the noise expected of a difference [e-], NaN if it is zero."""
     sigma = np.sqrt(np.abs(median) + variance / np.float64(nframes))
     return sigma if sigma != 0.0 else np.nan
 
 
-@inner_kernel
+@scalar_kernel
 def block_width(ndiffs, nx):
-    """Return how many columns to take at once, so that their differences stay in cache."""
-    width = max(BLOCK_VALUES // max(ndiffs, 1), 16)
-    nblocks = (nx + width - 1) // width
-    return (nx + nblocks - 1) // nblocks
+    """Return how many columns to take at once: their differences stay in cache, no lane is idle."""
+    nblocks = (nx * max(ndiffs, 1) + BLOCK_VALUES - 1) // BLOCK_VALUES
+    width = (nx + nblocks - 1) // nblocks
+    return min(width + -width % LANES, nx)
 
 
-@inner_kernel
+@scalar_kernel
 def load_columns(data, groupdq, gain, y, first, diffs):
     """
     Fill `diffs` with the differences of some pixels of a row, in order of time.
@@ -99,7 +100,7 @@ def load_columns(data, groupdq, gain, y, first, diffs):
     return last - first
 
 
-@inner_kernel
+@scalar_kernel
 def sortable(diffs, sizes, block, usable):
     """Copy differences (or their sizes) to `block`, infinity for NaN; count the others."""
     usable[:] = 0

@@ -220,14 +220,28 @@ def _subtract_quads(samples, noise):
 @kernel
 def _subtract_smooth(data, phase, step, shape, amplitudes, phases):
     nints, ngroups, ny = data.shape[:3]
-    noise = np.empty(phase.shape[1])
+    first, quads = phase.reshape(-1), phase.shape[1]
+    room = np.empty(first.size, np.int32), np.empty(first.size), np.empty(first.size)
     for i in range(nints):
         for g in range(ngroups):
+            _find_noise(first, step * g, phases[i], shape, amplitudes[i], room)
             for y in range(ny):
-                for q in range(noise.size):
-                    place = phase[y, q] + step * g + phases[i]
-                    noise[q] = amplitudes[i] * value_at(shape, place - np.floor(place))
-                _subtract_quads(data[i, g, y], noise)
+                _subtract_quads(data[i, g, y], room[2][y * quads : (y + 1) * quads])
+
+
+@scalar_kernel
+def _find_noise(first, step, start, shape, amplitude, room):
+    """Fill the last of `room` with the values of a wave; see `value_at`."""
+    intervals, places, noise = room
+    size = shape.shape[0] - 1
+    for n in range(first.size):
+        place = first[n] + step + start
+        place = (place - np.floor(place)) * size + 0.5
+        intervals[n] = np.int32(place)
+        places[n] = place - np.float64(np.int32(place))
+    for n in range(first.size):
+        wave, t = shape[np.uintp(intervals[n])], places[n]
+        noise[n] = amplitude * (wave[0] + t * (wave[1] + t * (wave[2] + t * wave[3])))
 
 
 LATE = 3.0 + 2.0**32

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.flags import DO_NOT_USE, JUMP_DET
+from onramp.flags import DO_NOT_USE, JUMP_DET, count_flagged
+from onramp.pixels import changed_in_one_row, in_one_row
 from onramp.steps.jump_clipping import clip_band
 from onramp.steps.jump_growth import clear_bad, flag_after_jumps, flag_neighbours
 from onramp.steps.two_point import detect_band
@@ -140,19 +141,22 @@ def search(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -
             f"readnoise {readnoise.shape} do not belong to one band"
         )
     thresholds = detection.thresholds
+    ramps = in_one_row(data), changed_in_one_row(groupdq), in_one_row(gain)
     if detection.branch == SIGMA_CLIP:
-        clip_band(data, groupdq, gain, thresholds.rejection, detection.across_integrations)
+        clip_band(*ramps, thresholds.rejection, detection.across_integrations)
     elif detection.branch != TOO_FEW_GROUPS:
         iterative = detection.branch == ITERATIVE
-        variance = noise_variance(readnoise, gain)
-        detect_band(data, groupdq, gain, variance, iterative, detection.nframes, thresholds)
-    touched = np.zeros(data.shape[:2], np.int64)
+        variance = in_one_row(noise_variance(readnoise, gain))
+        detect_band(*ramps, variance, iterative, detection.nframes, thresholds)
+    touched, rows = np.zeros(data.shape[:2], np.int64), inner.indices(data.shape[2])[:2]
     if detection.branch == SIGMA_CLIP:
-        touched += np.count_nonzero(groupdq[:, :, inner] & (JUMP_DET | DO_NOT_USE), axis=(2, 3))
+        count_flagged(groupdq, rows, np.uint8(JUMP_DET | DO_NOT_USE), touched)
         for integration, group in spared_planes:
             plane = groupdq[integration, group]
             plane[plane == JUMP_DET] = 0
-    return Found(int(np.count_nonzero(groupdq[:, :, inner] & JUMP_DET)), touched)
+    jumps = np.empty(data.shape[:2], np.int64)
+    count_flagged(groupdq, rows, np.uint8(JUMP_DET), jumps)
+    return Found(int(jumps.sum()), touched)
 
 
 def noise_variance(readnoise, gain):
@@ -169,9 +173,10 @@ def grow(data, groupdq, gain, readnoise, detection):
     """
     if detection.branch != TOO_FEW_GROUPS:
         thresholds = detection.thresholds
-        variance = noise_variance(readnoise, gain)
         if detection.flag_neighbours:
-            flag_neighbours(data, groupdq, gain, variance, detection.nframes, thresholds)
+            ramps = in_one_row(data), changed_in_one_row(groupdq), in_one_row(gain)
+            variance = in_one_row(noise_variance(readnoise, gain))
+            flag_neighbours(*ramps, variance, detection.nframes, thresholds, groupdq)
         if thresholds.after_groups1 > 0 or thresholds.after_groups2 > 0:
             flag_after_jumps(data, groupdq, gain, thresholds)
     clear_bad(groupdq)

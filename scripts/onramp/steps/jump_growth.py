@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import inner_kernel, kernel
+from onramp.kernels import ZERO, inner_kernel, kernel, scalar_kernel
 from onramp.steps.column_medians import column_medians, room_for_medians
 from onramp.steps.differences import (
     BAD,
@@ -15,10 +15,11 @@ from onramp.steps.differences import (
 )
 
 PIXELS_AT_ONCE = 128
-MANY = 2  # where one in so many pixels of a row holds a jump, all are looked at
+STRETCH = 2048  # pixels that are searched for jumps at once
+MANY = 2  # where one in so many pixels of a stretch holds a jump, all are looked at
 
 
-@inner_kernel
+@scalar_kernel
 def _count_jumps(groupdq):
     flags = groupdq.reshape(-1)
     count = 0
@@ -27,24 +28,30 @@ def _count_jumps(groupdq):
     return count
 
 
-@inner_kernel
-def _find_jumpy(groupdq, y, columns):
-    """Put the columns of a row that hold a jump into `columns`; return how many."""
-    nints, ngroups, _, nx = groupdq.shape
-    seen = np.zeros(nx, np.uint8)
+@scalar_kernel
+def _find_jumpy(groupdq, y, left, right, seen, columns):
+    """Put the columns of a stretch of a row to be looked at into `columns`; return how many."""
+    nints, ngroups = groupdq.shape[:2]
+    size = right - left
+    for x in range(size):
+        seen[x] = 0
     for i in range(nints):
         for g in range(1, ngroups):
-            flags = groupdq[i, g, y]
-            for x in range(nx):
+            flags = groupdq[i, g, y, left:right]
+            for x in range(size):
                 seen[x] |= flags[x]
-    count = 0
-    for x in range(nx):
-        columns[count] = x
+    count = ZERO
+    for x in range(size):
+        columns[count] = left + x
         count += (seen[x] & JUMP_DET) != 0
+    if MANY * count > size:
+        count = ZERO + size
+        for x in range(size):
+            columns[x] = left + x
     return count
 
 
-@inner_kernel
+@scalar_kernel
 def _load_some(data, groupdq, gain, y, columns, diffs):
     """Fill `diffs` with the differences of some pixels of a row, NaN where a sample is bad."""
     if columns[-1] - columns[0] == columns.size - 1:
@@ -64,49 +71,59 @@ def _load_some(data, groupdq, gain, y, columns, diffs):
 
 @inner_kernel
 def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
-    """Return (n, 4) indices of the jumps that make neighbours suspect: integration, group, y, x."""
-    nints, ngroups, ny, nx = data.shape
+    """Return (n, 3) indices of the jumps that make neighbours suspect: integration, group, x."""
+    nints, ngroups, _, nx = data.shape
     steps = ngroups - 1
     ndiffs = nints * steps
     width = min(block_width(ndiffs, nx), PIXELS_AT_ONCE)
     diffs = np.zeros((ndiffs, width), np.float32)
     room = room_for_medians(ndiffs, width)
     median, sigma = np.empty(width), np.empty(width)
-    columns = np.empty(nx + 1, np.int64)
-    triggers = np.empty((_count_jumps(groupdq), 4), np.int64)
+    seen, columns = np.empty(STRETCH, np.uint8), np.empty(STRETCH + 1, np.int64)
+    triggers = np.empty((_count_jumps(groupdq), 3), np.int64)
     found = 0
-    for y in range(ny):
-        count = _find_jumpy(groupdq, y, columns)
-        if MANY * count > nx:
-            count = nx
-            for x in range(nx):
-                columns[x] = x
+    for left in range(0, nx, STRETCH):
+        count = _find_jumpy(groupdq, ZERO, left, min(left + STRETCH, nx), seen, columns)
         for first in range(0, count, width):
             some = columns[first : min(first + width, count)]
-            _load_some(data, groupdq, gain, y, some, diffs)
+            _load_some(data, groupdq, gain, ZERO, some, diffs)
             column_medians(diffs, some.size, room, median)
             for k in range(some.size):
-                sigma[k] = expected_noise(median[k], variance[y, some[k]], nframes)
+                sigma[k] = expected_noise(median[k], variance[0, some[k]], nframes)
             for n in range(ndiffs):
-                flags = groupdq[n // steps, n % steps + 1, y]
+                flags = groupdq[n // steps, n % steps + 1, 0]
                 for k in range(some.size):
                     if flags[some[k]] & JUMP_DET:
                         ratio = np.abs(diffs[n, k] - median[k]) / sigma[k]
                         if thresholds.neighbours_above < ratio < thresholds.neighbours_below:
                             triggers[found, 0], triggers[found, 1] = n // steps, n % steps + 1
-                            triggers[found, 2], triggers[found, 3] = y, some[k]
+                            triggers[found, 2] = some[k]
                             found += 1
     return triggers[:found]
 
 
 @kernel
-def flag_neighbours(data, groupdq, gain, variance, nframes, thresholds):
-    """Flag the four neighbours of jumps of middling size; flags set here trigger nothing."""
-    ny, nx = data.shape[2:]
+def flag_neighbours(data, groupdq, gain, variance, nframes, thresholds, planes):
+    """
+    Flag the four neighbours of jumps of middling size; flags set here trigger nothing.
+
+    Parameters
+    ----------
+    data : (nints, ngroups, 1, npixels) float32 [DN]
+    groupdq : (nints, ngroups, 1, npixels) uint8
+    gain, variance : (1, npixels) float32
+        [e-/DN], and of a difference by read noise [e-2].
+    nframes : int
+    thresholds : onramp.steps.jump.Thresholds
+    planes : (nints, ngroups, ny, nx) uint8
+        `groupdq` by rows; JUMP_DET is set in place.
+    """
+    ny, nx = planes.shape[2:]
     triggers = _find_triggers(data, groupdq, gain, variance, nframes, thresholds)
     for n in range(triggers.shape[0]):
-        i, g, y, x = triggers[n]
-        plane = groupdq[i, g]
+        i, g, pixel = triggers[n]
+        y, x = pixel // nx, pixel % nx
+        plane = planes[i, g]
         if y > 0 and not plane[y - 1, x] & BAD:
             plane[y - 1, x] |= JUMP_DET
         if y + 1 < ny and not plane[y + 1, x] & BAD:

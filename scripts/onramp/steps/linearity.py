@@ -3,7 +3,10 @@
 import numpy as np
 
 from onramp.flags import NO_LIN_CORR, SATURATED
-from onramp.kernels import inner_kernel, kernel
+from onramp.kernels import inner_kernel, kernel, scalar_kernel
+from onramp.pixels import changed_in_one_row, in_one_row
+
+STRETCH = 2048  # pixels that are corrected at once
 
 
 def prepare_coefficients(coefficients, dq, pixeldq):
@@ -47,7 +50,6 @@ def _use_identity(coefficients, dq, quality):
                     coefficients[n, y, x] = n == 1
 
 
-@kernel
 def correct(data, groupdq, coefficients):
     """
     Apply the polynomials to every sample that is not saturated, in place.
@@ -59,24 +61,34 @@ def correct(data, groupdq, coefficients):
     groupdq : (nints, ngroups, ny, nx) uint8
     coefficients : (ncoefficients, ny, nx) float32
     """
-    nints, ngroups, ny, nx = data.shape
+    _correct(changed_in_one_row(data), in_one_row(groupdq), in_one_row(coefficients))
+
+
+@kernel
+def _correct(data, groupdq, coefficients):
+    nints, ngroups, _, npixels = data.shape
     order = coefficients.shape[0] - 1
-    linear = np.empty(nx, np.float32)
-    for i in range(nints):
-        for g in range(ngroups):
-            for y in range(ny):
-                samples, flags = data[i, g, y], groupdq[i, g, y]
-                highest = coefficients[order, y]
-                for x in range(nx):
-                    linear[x] = highest[x] * samples[x]
-                for n in range(order - 1, 0, -1):
-                    power = coefficients[n, y]
-                    for x in range(nx):
-                        linear[x] = (linear[x] + power[x]) * samples[x]
-                constant = coefficients[0, y]
-                for x in range(nx):
-                    saturated = (flags[x] & SATURATED) != 0
-                    samples[x] = samples[x] if saturated else linear[x] + constant[x]
+    linear = np.empty(min(STRETCH, npixels), np.float32)
+    for left in range(0, npixels, STRETCH):  # whose coefficients stay in cache
+        right = min(left + STRETCH, npixels)
+        for i in range(nints):
+            for g in range(ngroups):
+                samples, flags = data[i, g, 0, left:right], groupdq[i, g, 0, left:right]
+                _evaluate(samples, flags, coefficients, order, left, right, linear)
+
+
+@scalar_kernel
+def _evaluate(samples, flags, coefficients, order, left, right, linear):
+    highest, constant = coefficients[order, 0, left:right], coefficients[0, 0, left:right]
+    for x in range(samples.size):
+        linear[x] = highest[x] * samples[x]
+    for n in range(order - 1, 0, -1):
+        power = coefficients[n, 0, left:right]
+        for x in range(samples.size):
+            linear[x] = (linear[x] + power[x]) * samples[x]
+    for x in range(samples.size):
+        old, new = samples[x], linear[x] + constant[x]
+        samples[x] = old if (flags[x] & SATURATED) != 0 else new
 
 
 @inner_kernel

@@ -6,6 +6,7 @@ import numpy as np
 
 from onramp.flags import CHARGELOSS, DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
 from onramp.kernels import ZERO, inner_kernel, scalar_kernel
+from onramp.steps.differences import LANES
 from onramp.steps.ramp_pixel import ALONE, BROKEN
 from onramp.steps.ramp_segments import SNR_CLASSES
 from onramp.steps.ramp_sums import LARGE_VARIANCE
@@ -27,8 +28,14 @@ class Gathered(NamedTuple):
     """(4, n) uint8: flags of any group, flags of all, whether all are unusable, any is good."""
     pixels: np.ndarray
     """(6, n) float64: of each ramp, what `Totals.pixels` has of its pixel."""
+    dq: np.ndarray
+    """(n,) uint32, flags of its pixel, then those of the ramp."""
+    odd: np.ndarray
+    """(n,) uint8, from `Totals.odd`."""
     starts: np.ndarray
     """(n,) int32, first group of the present segment."""
+    weights: np.ndarray
+    """(n,) float64, of a sample of each ramp."""
     first: np.ndarray
     """(n,) float64, its sample [DN]."""
     ends: np.ndarray
@@ -36,33 +43,36 @@ class Gathered(NamedTuple):
     sums: np.ndarray
     """(4, n) float64 over segments: intervals, combinations, inverse variances, slopes."""
     slopes: np.ndarray
-    """(4, n) float64: slope, error, Poisson and read-noise variance, as `Slopes` has them."""
+    """(4, n) float32: slope, error, Poisson and read-noise variance, as `Slopes` has them."""
     lone: np.ndarray
     """(n,) float64, sample of the first segment that is a single group [DN], infinity if none."""
 
 
 @inner_kernel
 def room_for_broken(ngroups, width):
-    """Return room for the broken ramps of a stretch."""
-    flags = np.empty((ngroups + 1, width), np.uint8)
+    """Return room for the broken ramps of a stretch; what lanes to spare work on is 0 first."""
+    flags = np.zeros((ngroups + 1, width), np.uint8)
     flags[ngroups] = DO_NOT_USE
     return Gathered(
-        np.empty(width, np.int32),
-        np.empty((ngroups, width), np.float32),
+        np.zeros(width, np.int32),
+        np.zeros((ngroups, width), np.float32),
         flags,
-        np.empty((4, width), np.uint8),
-        np.empty((6, width)),
-        np.empty(width, np.int32),
-        np.empty(width),
-        np.empty((ngroups + 1, width), np.int32),
-        np.empty((4, width)),
-        np.empty((4, width)),
-        np.empty(width),
+        np.zeros((4, width), np.uint8),
+        np.zeros((6, width)),
+        np.zeros(width, np.uint32),
+        np.zeros(width, np.uint8),
+        np.zeros(width, np.int32),
+        np.zeros(width),
+        np.zeros(width),
+        np.zeros((ngroups + 1, width), np.int32),
+        np.zeros((4, width)),
+        np.zeros((4, width), np.float32),
+        np.zeros(width),
     )
 
 
 @scalar_kernel
-def fit_gathered(band, i, y, left, model, totals, room, rateints):
+def fit_gathered(band, i, y, left, right, model, totals, room, rateints):
     """
     Fit the broken ramps of a stretch in one integration, and add them to the totals.
 
@@ -72,17 +82,22 @@ def fit_gathered(band, i, y, left, model, totals, room, rateints):
     timing, weights, rules = model
     kinds = totals.kind[i]
     count = ZERO
-    for x in range(min(kinds.size, band.data.shape[3] - left)):
+    for x in range(right - left):
         room.columns[count] = x
         count += kinds[x] == BROKEN
     if count == 0:
         return False
     _gather(band, i, y, left, count, rules, room)
-    _gather_pixels(count, totals, room)
-    _find_segments(count, room)
-    _add_slopes(count, weights, room)
-    _combine_segments(count, timing, rules.keep_large_variances, room)
-    return _store(band, (i, y, left), count, rules, totals, room, rateints)
+    _gather_pixels(band.pixeldq[y, left:], totals.odd[i], count, totals, room)
+    lanes = min(count + -count % LANES, kinds.size)  # LLVM is quick where no loop has a remainder
+    _find_segments(lanes, room)
+    _add_slopes(lanes, weights, room)
+    _combine_segments(lanes, timing, rules.keep_large_variances, room)
+    charged = _judge(count, rules.flag_all_jump_ramps, room)
+    _take_out(lanes, room)
+    _add_to_totals(i, count, totals, room)
+    _store(i, y, left, count, room, rateints)
+    return charged
 
 
 @scalar_kernel
@@ -108,11 +123,16 @@ def _gather(band, i, y, left, count, rules, room):
 
 
 @scalar_kernel
-def _gather_pixels(count, totals, room):
+def _gather_pixels(pixeldq, odd, count, totals, room):
+    """Copy what is known of the pixels of the broken ramps."""
+    columns = room.columns
     for m in range(room.pixels.shape[0]):
         source, target = totals.pixels[m], room.pixels[m]
         for n in range(count):
-            target[n] = source[room.columns[n]]
+            target[n] = source[columns[n]]
+    for n in range(count):
+        room.dq[n] = pixeldq[columns[n]]
+        room.odd[n] = odd[columns[n]]
 
 
 @scalar_kernel
@@ -131,6 +151,7 @@ def _find_segments(count, room):
         lone[n] = np.inf
         intervals[n] = combinations[n] = inverse[n] = 0.0
     ngroups = room.samples.shape[0]
+    by_class, by_length = np.float64(ngroups * (ngroups + 1)), np.float64(ngroups + 1)
     for g in range(1, ngroups + 1):
         flags_before, flags, ends = room.flags[g - 1], room.flags[g], room.ends[g]
         before, now = room.samples[g - 1], room.samples[min(g, ngroups - 1)]
@@ -142,20 +163,19 @@ def _find_segments(count, room):
             electrons = (np.float64(before[n]) - first[n]) * gain[n]
             variance = square[n] + electrons
             signal = electrons * electrons if electrons > 0.0 else -np.inf
-            found = np.int32(0)
+            found = 0.0
             for limit in SNR_CLASSES:
-                found += np.int32(signal >= limit * limit * variance)
-            size = np.int32(g) - starts[n]
-            end = (found * np.int32(ngroups + 1) + size) * np.int32(ngroups) + size - np.int32(1)
+                found += 1.0 if signal >= limit * limit * variance else 0.0
+            end = np.int32(found * by_class + length * by_length - 1.0)
             ends[n] = end if ended else np.int32(0)
             weight = length * length * length - length
             steps = length - 1.0
-            whole = ended & (size > 1)
+            whole = ended & (length > 1.0)
             intervals[n] += steps if whole else 0.0
             combinations[n] += weight if whole else 0.0
             both = steps * weight / (flux[n] * weight + scatter[n] * steps)
             inverse[n] += both if whole else 0.0
-            single = ended & (size == 1) & (lone[n] == np.inf)
+            single = ended & (length == 1.0) & (lone[n] == np.inf)
             lone[n] = first[n] if single else lone[n]
             early = (flags_before[n] & BREAKS) == JUMP_DET
             begun = good & (not was_good)
@@ -167,19 +187,28 @@ def _find_segments(count, room):
 @scalar_kernel
 def _add_slopes(count, weights, room):
     """Sum the samples of all segments by their weights, from the last group to the first."""
-    places, slopes = room.starts, room.sums[3]
+    places, slopes, weight = room.starts, room.sums[3], room.weights
     for n in range(count):
         places[n] = 0
         slopes[n] = 0.0
     for g in range(room.samples.shape[0] - 1, -1, -1):
-        flags, flags_after, ends = room.flags[g], room.flags[g + 1], room.ends[g + 1]
         samples = room.samples[g]
+        _move_on(count, room.flags[g], room.flags[g + 1], room.ends[g + 1], places)
+        for n in range(count):  # what is looked up is left out of the loops that LLVM vectorises
+            weight[n] = weights[np.uintp(places[n])]
         for n in range(count):
-            good, good_after = (flags[n] & BREAKS) == 0, (flags_after[n] & BREAKS) == 0
-            inside = good | (good_after & ((flags[n] & BREAKS) == JUMP_DET))
-            place = ends[n] if ends[n] > 0 else max(places[n] - np.int32(1), np.int32(0))
-            places[n] = place * np.int32(inside)
-            slopes[n] += weights[np.uintp(places[n])] * np.float64(samples[n])
+            slopes[n] += weight[n] * np.float64(samples[n])
+
+
+@scalar_kernel
+def _move_on(count, flags, flags_after, ends, places):
+    """Move each ramp's place among the weights one group towards the start."""
+    for n in range(count):
+        flag, after = flags[n] & np.uint8(BREAKS), flags_after[n] & np.uint8(BREAKS)
+        inside = (flag == 0) | ((after == 0) & (flag == JUMP_DET))
+        end, before = ends[n], places[n]
+        place = end if end > 0 else max(before, np.int32(1)) - np.int32(1)
+        places[n] = place if inside else np.int32(0)
 
 
 @scalar_kernel
@@ -197,52 +226,99 @@ def _combine_segments(count, timing, keep, room):
     limit, per_second = np.inf if keep else LARGE_VARIANCE, 1.0 / timing.group
     for n in range(count):
         single = (combinations[n] == 0.0) & (good[n] != 0)
-        rise = 6.0 * lone[n] if single else rises[n]
-        steps = 1.0 if single else intervals[n]
-        weight = 6.0 if single else combinations[n]
-        both = weight / (flux[n] * weight + scatter[n]) if single else inverse[n]
+        sample, change, length, pairs = lone[n], rises[n], intervals[n], combinations[n]
+        several, var_p, var_r = inverse[n], flux[n], scatter[n]
+        rise = 6.0 * sample if single else change
+        steps = 1.0 if single else length
+        weight = 6.0 if single else pairs
+        alone = weight / (var_p * weight + var_r)
+        both = alone if single else several
         sum_p = steps * over_flux[n]
         sum_r = weight * over_scatter[n]
         sum_s = rise * over_scatter[n] * per_second
         var_p, var_r, variance = 1.0 / sum_p, 1.0 / sum_r, 1.0 / both
         var_p = var_p if (sum_p > 0.0) & (var_p < limit) else 0.0
         var_r = var_r if var_r < limit else 0.0
+        error = np.sqrt(variance)
         sci[n] = sum_s * var_r
-        err[n] = np.sqrt(variance) if variance <= limit else 0.0
+        err[n] = error if variance <= limit else 0.0
         poisson[n], rnoise[n] = var_p, var_r
         rises[n], intervals[n], combinations[n] = sum_s, sum_p, sum_r
 
 
 @scalar_kernel
-def _store(band, place, count, rules, totals, room, rateints):
-    """Store the slopes of the broken ramps, and add them to the totals."""
-    i, y, left = place
-    charged = False
-    sci, err, poisson, rnoise = room.slopes[0], room.slopes[1], room.slopes[2], room.slopes[3]
+def _judge(count, flag_all_jump_ramps, room):
+    """Find the flags of the ramps; return whether any group is flagged CHARGELOSS."""
+    seen, shared, unusable = room.quality[0], room.quality[1], room.quality[2]
+    good = room.quality[3]
+    first, dq, odd, whole = room.flags[0], room.dq, room.odd, np.uint32(INVALID)
+    every = np.uint8(0)
     for n in range(count):
-        k = room.columns[n]
-        x = left + k
-        if not np.isfinite(room.sums[3, n]):
+        every |= seen[n]
+    for n in range(count):
+        lost = (unusable[n] != 0) | (odd[n] != 0) | (flag_all_jump_ramps & (good[n] == 0))
+        saturated = ((first[n] | shared[n]) & SATURATED) != 0
+        state = dq[n] | np.uint32(seen[n] & (JUMP_DET | PERSISTENCE))
+        dq[n] = state | (whole if saturated else np.uint32(DO_NOT_USE if lost else 0))
+    return (every & CHARGELOSS) != 0
+
+
+@scalar_kernel
+def _take_out(count, room):
+    """Take out the slopes, and the sums that are finite, of ramps that are not to be used."""
+    sci, err, poisson, rnoise = room.slopes[0], room.slopes[1], room.slopes[2], room.slopes[3]
+    sum_p, sum_r, sum_s = room.sums[0], room.sums[1], room.sums[3]
+    good, dq, zero = room.quality[3], room.dq, np.float32(0.0)
+    for n in range(count):
+        invalid = (dq[n] & np.uint32(INVALID)) != 0
+        fitted = (good[n] != 0) & ((dq[n] & np.uint32(INVALID)) == 0)
+        slope, error, var_p, var_r = sci[n], err[n], poisson[n], rnoise[n]
+        other = np.float32(np.nan) if invalid else zero
+        sci[n] = slope if fitted else other
+        err[n] = error if fitted else zero
+        poisson[n] = var_p if fitted else zero
+        rnoise[n] = var_r if fitted else zero
+    for n in range(count):
+        fitted = (good[n] != 0) & ((dq[n] & np.uint32(INVALID)) == 0)
+        slopes, poissons, rnoises = sum_s[n], sum_p[n], sum_r[n]
+        sum_p[n] = poissons if fitted else 0.0
+        sum_r[n] = rnoises if fitted else 0.0
+        sum_s[n] = slopes if fitted | (slopes - slopes != 0.0) else 0.0
+
+
+@scalar_kernel
+def _add_to_totals(i, count, totals, room):
+    """Add the ramps to the totals; leave those with a NaN to be fitted by themselves."""
+    columns, seen, dq = room.columns, room.quality[0], room.dq
+    sum_p, sum_r, sum_s = room.sums[0], room.sums[1], room.sums[3]
+    slopes, poissons, rnoises = totals.sums[0], totals.sums[1], totals.sums[2]
+    for n in range(count):
+        k = np.uintp(columns[n])
+        if not np.abs(sum_s[n]) < np.inf:
             totals.kind[i, k] = ALONE
             continue
-        seen, good = room.quality[0, n], room.quality[3, n] != 0
-        charged |= (seen & CHARGELOSS) != 0
-        state = np.int64(band.pixeldq[y, x]) | (seen & (JUMP_DET | PERSISTENCE))
-        totals.dq[k] |= np.uint32(state)
-        if (room.flags[0, n] | room.quality[1, n]) & SATURATED:
-            state |= INVALID
-        if room.quality[2, n] or totals.odd[i, k] or (rules.flag_all_jump_ramps and not good):
-            state |= DO_NOT_USE
-        fitted = good and not state & INVALID
-        if fitted:
-            totals.sums[0, k] += room.sums[3, n]
-            totals.sums[1, k] += room.sums[0, n]
-            totals.sums[2, k] += room.sums[1, n]
-        rateints.sci[i, y, x] = sci[n] if fitted else np.nan if state & INVALID else 0.0
-        rateints.err[i, y, x] = err[n] if fitted else 0.0
-        rateints.var_poisson[i, y, x] = poisson[n] if fitted else 0.0
-        rateints.var_rnoise[i, y, x] = rnoise[n] if fitted else 0.0
-        totals.lost[k] += (state & DO_NOT_USE) != 0
-        totals.saturated[k] |= (seen & SATURATED) != 0
-        rateints.dq[i, y, x] = np.uint32(state | (seen & SATURATED))
-    return charged
+        slopes[k] += sum_s[n]
+        poissons[k] += sum_p[n]
+        rnoises[k] += sum_r[n]
+        totals.dq[k] |= np.uint32(seen[n] & (JUMP_DET | PERSISTENCE))
+        totals.lost[k] += (dq[n] & DO_NOT_USE) != 0
+        totals.saturated[k] |= (seen[n] & SATURATED) != 0
+
+
+@scalar_kernel
+def _store(i, y, left, count, room, rateints):
+    """Store the ramps' slopes, errors, variances and flags."""
+    columns, seen, dq = room.columns, room.quality[0], room.dq
+    for n in range(count):
+        dq[n] |= np.uint32(seen[n] & SATURATED)
+    _scatter(room.slopes[0], columns, count, rateints.sci[i, y, left:])
+    _scatter(room.slopes[1], columns, count, rateints.err[i, y, left:])
+    _scatter(room.slopes[2], columns, count, rateints.var_poisson[i, y, left:])
+    _scatter(room.slopes[3], columns, count, rateints.var_rnoise[i, y, left:])
+    _scatter(dq, columns, count, rateints.dq[i, y, left:])
+
+
+@scalar_kernel
+def _scatter(values, columns, count, row):
+    for n in range(count):
+        row[np.uintp(columns[n])] = values[n]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
+from onramp.pixels import changed_in_one_row, in_one_row
 from onramp.steps.ramp_pixel import Band
 from onramp.steps.ramp_rows import fit_band
 
@@ -251,10 +252,12 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, row
     rules = rules if isinstance(rules, Rules) else Rules(bool(rules))
     noise, rules = in_rates(noise, rules), effective(rules, ngroups)
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
-    band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
+    planes = data, groupdq, pixeldq, Noise(*map(in_one_row, noise)), frames_of(zeroframe, rules)
+    band = Band(*(part if isinstance(part, Noise) else in_one_row(part) for part in planes))
     model = timing, _segment_weights(ngroups), rules
     first, last, _ = (rows or slice(None)).indices(ny)
-    fit_band(band, (first, last), model, _whole_weights(ngroups), rate, rateints)
+    slopes = (Slopes(*map(changed_in_one_row, product)) for product in (rate, rateints))
+    fit_band(band, (first * nx, last * nx), model, _whole_weights(ngroups), *slopes)
     rate, rateints = (slopes.rows(first, last) for slopes in (rate, rateints))
     if rules.flag_nan_rates:
         flag_nan(rate, rateints)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import inner_kernel, scalar_kernel, sort_all_columns
+from onramp.kernels import inner_kernel, scalar_kernel, sort_block
 from onramp.steps.ramp_pixel import ALONE, BROKEN, CLEAN, ODD, SUPPRESSED, Totals
 
 INVALID = DO_NOT_USE | SATURATED
@@ -140,9 +140,10 @@ def _add_medians(band, i, y, left, right, timing, differences, totals):
     block, counts, odd = differences.block, differences.counts, totals.odd[i]
     factor = 0.5 / timing.group
     first, flags = band.data[i, 0, y, left:right], band.groupdq[i, 0, y, left:right]
-    sort_all_columns(block)
+    sort_block(block)
     for x in range(right - left):
-        low, high = block[max(counts[x] - 1, 0) // 2, x], block[counts[x] // 2, x]
+        count = np.uintp(counts[x])
+        low, high = block[(count - np.uintp(count > 0)) >> 1, x], block[count >> 1, x]
         usable = ((flags[x] & INVALID) == 0) & (first[x] == first[x])
         sample = 2.0 * first[x] if usable else 0.0
         twice = low + high if counts[x] > 0 else sample

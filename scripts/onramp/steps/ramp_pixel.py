@@ -136,12 +136,12 @@ def load_ramp(band, i, y, x, rules, ramp):
 
 
 @scalar_kernel
-def add_odd_medians(band, y, left, model, ramp, totals):
+def add_odd_medians(band, y, left, right, model, ramp, totals):
     """Add the median count rates of the odd ramps of a stretch."""
     timing, _, rules = model
-    nints, n = totals.odd.shape
+    nints = totals.odd.shape[0]
     for i in range(nints):
-        for k in range(min(n, band.data.shape[3] - left)):
+        for k in range(right - left):
             if totals.odd[i, k] == ODD:
                 alone = load_ramp(band, i, y, left + k, rules, ramp)[3]
                 totals.median[k] += ramp_median(
@@ -150,17 +150,17 @@ def add_odd_medians(band, y, left, model, ramp, totals):
 
 
 @scalar_kernel
-def fit_alone(band, y, left, model, ramp, totals, rateints):
+def fit_alone(band, y, left, right, model, ramp, totals, rateints):
     """
     Fit the ramps of a stretch that are left to be fitted one by one, and add them to the totals.
 
     `model`: Timing, weights and Rules. Return whether any group is flagged CHARGELOSS.
     """
     _, _, rules = model
-    nints, n = totals.kind.shape
+    nints = totals.kind.shape[0]
     charged = 0
     for i in range(nints):
-        for k in range(min(n, band.data.shape[3] - left)):
+        for k in range(right - left):
             if totals.kind[i, k] == ALONE:
                 counts = load_ramp(band, i, y, left + k, rules, ramp)
                 charged |= counts[0] & CHARGELOSS
@@ -214,7 +214,7 @@ def _fit_ramp(band, place, counts, model, ramp, totals, rateints):
 
 
 @scalar_kernel
-def restore_charge_loss(band, y, left, model, ramp, rate, rateints):
+def restore_charge_loss(band, y, left, right, model, ramp, rate, rateints):
     """
     Take the read-noise variances of a stretch as if no group were lost to charge migration.
 
@@ -223,8 +223,8 @@ def restore_charge_loss(band, y, left, model, ramp, rate, rateints):
     errors nor the slopes, and a group flagged CHARGELOSS without DO_NOT_USE is left out.
     """
     _, _, rules = model
-    nints, ngroups, _, nx = band.data.shape
-    for x in range(left, nx):
+    nints, ngroups = band.data.shape[:2]
+    for x in range(left, right):
         charged = False
         for i in range(nints):
             for g in range(ngroups):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import inner_kernel, kernel, scalar_kernel
+from onramp.kernels import ZERO, inner_kernel, kernel, scalar_kernel
 from onramp.steps.differences import block_width
 from onramp.steps.ramp_broken import fit_gathered, room_for_broken
 from onramp.steps.ramp_kinds import (
@@ -33,6 +33,8 @@ class Room(NamedTuple):
     """(n,) unsigned, signal-to-noise class."""
     slope: np.ndarray
     """(n,) float64, change in a group [DN]."""
+    looked_up: np.ndarray
+    """(n,) float64, weights of a difference."""
     weight: np.ndarray
     """(n,) float64, inverse read-noise variance of a whole ramp."""
     constants: np.ndarray
@@ -43,6 +45,7 @@ class Room(NamedTuple):
 def _room(width):
     return Room(
         np.empty(width, np.uintp),
+        np.empty(width),
         np.empty(width),
         np.empty(width),
         np.empty((4, width), np.float32),
@@ -76,7 +79,7 @@ def _slopes(data, i, y, left, right, noise, weights, room):
     ngroups = data.shape[1]
     first, last = data[i, 0, y, left:right], data[i, ngroups - 1, y, left:right]
     gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
-    classes, slope = room.classes, room.slope
+    classes, slope, weight = room.classes, room.slope, room.looked_up
     for x in range(right - left):
         signal = (np.float64(last[x]) - np.float64(first[x])) * np.float64(gain[x])
         variance = np.float64(readnoise[x]) ** 2 + signal
@@ -88,8 +91,10 @@ def _slopes(data, i, y, left, right, noise, weights, room):
         slope[x] = 0.0
     for k in range(weights.shape[0]):
         low, high = data[i, k, y, left:right], data[i, ngroups - 1 - k, y, left:right]
+        for x in range(right - left):  # apart, for LLVM to vectorise the rest
+            weight[x] = weights[k, classes[x]]
         for x in range(right - left):
-            slope[x] += weights[k, classes[x]] * (np.float64(high[x]) - np.float64(low[x]))
+            slope[x] += weight[x] * (np.float64(high[x]) - np.float64(low[x]))
 
 
 @scalar_kernel
@@ -136,14 +141,15 @@ def _store_mean(y, left, right, keep, totals, rate):
 
 
 @kernel
-def fit_band(band, rows, model, whole, rate, rateints):
+def fit_band(band, pixels, model, whole, rate, rateints):
     """
-    Fit some rows of a band.
+    Fit some pixels of a band.
 
     Parameters
     ----------
     band : onramp.steps.ramp_pixel.Band
-    rows : (int, int)
+        As a single row.
+    pixels : (int, int)
         The first, and the one past the last.
     model : tuple
         Timing, weights of segments and Rules, as `onramp.steps.ramp_fit` has them.
@@ -154,25 +160,25 @@ def fit_band(band, rows, model, whole, rate, rateints):
         To be filled.
     """
     timing, _, rules = model
-    nints, ngroups, _, nx = band.data.shape
-    width = block_width(ngroups, nx)
+    nints, ngroups = band.data.shape[:2]
+    first, last = pixels
+    width = block_width(ngroups, last - first)
     room, totals, ramp = _room(width), room_for_totals(nints, width), room_for_ramp(ngroups)
     differences, broken = room_for_differences(ngroups, width), room_for_broken(ngroups, width)
-    keep = rules.keep_large_variances
-    for y in range(*rows):
-        for left in range(0, nx, width):
-            right = min(left + width, nx)
-            look_at_ramps(band, y, left, right, model, differences, totals)
-            add_odd_medians(band, y, left, model, ramp, totals)
-            find_noise(band, y, left, right, timing, totals)
-            charged = False
-            for i in range(nints):
-                charged |= fit_gathered(band, i, y, left, model, totals, broken, rateints)
-            charged |= fit_alone(band, y, left, model, ramp, totals, rateints)
-            _whole_ramps(right - left, ngroups, keep, room, totals)
-            for i in range(nints):
-                _slopes(band.data, i, y, left, right, band.noise, whole, room)
-                _store_clean(band, i, y, left, right, timing, room, totals, rateints)
-            _store_mean(y, left, right, keep, totals, rate)
-            if charged:
-                restore_charge_loss(band, y, left, model, ramp, rate, rateints)
+    keep, y = rules.keep_large_variances, ZERO
+    for left in range(first, last, width):
+        right = min(left + width, last)
+        look_at_ramps(band, y, left, right, model, differences, totals)
+        add_odd_medians(band, y, left, right, model, ramp, totals)
+        find_noise(band, y, left, right, timing, totals)
+        charged = False
+        for i in range(nints):
+            charged |= fit_gathered(band, i, y, left, right, model, totals, broken, rateints)
+        charged |= fit_alone(band, y, left, right, model, ramp, totals, rateints)
+        _whole_ramps(right - left, ngroups, keep, room, totals)
+        for i in range(nints):
+            _slopes(band.data, i, y, left, right, band.noise, whole, room)
+            _store_clean(band, i, y, left, right, timing, room, totals, rateints)
+        _store_mean(y, left, right, keep, totals, rate)
+        if charged:
+            restore_charge_loss(band, y, left, right, model, ramp, rate, rateints)

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from onramp.kernels import kernel
+from onramp.pixels import changed_in_one_row, in_one_row
+
 
 def subtract_superbias(data, superbias):
     """
@@ -14,7 +17,18 @@ def subtract_superbias(data, superbias):
     superbias : (ny, nx) float32
         [DN]
     """
-    np.subtract(data, np.where(np.isnan(superbias), np.float32(0.0), superbias), out=data)
+    _subtract(changed_in_one_row(data), in_one_row(superbias))
+
+
+@kernel
+def _subtract(data, superbias):
+    nints, ngroups, _, npixels = data.shape
+    bias = superbias[0]
+    for i in range(nints):
+        for g in range(ngroups):
+            samples = data[i, g, 0]
+            for x in range(npixels):
+                samples[x] -= np.float32(0.0) if np.isnan(bias[x]) else bias[x]
 
 
 def subtract_from_zeroframe(zeroframe, superbias):

@@ -8,7 +8,7 @@ column, so that the iteration narrows a window and never looks at the values ins
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import ZERO, inner_kernel, kernel, sort_all_columns
+from onramp.kernels import ZERO, kernel, scalar_kernel, sort_block
 from onramp.steps.differences import (
     block_width,
     expected_noise,
@@ -20,7 +20,7 @@ from onramp.steps.differences import (
 NEAR_THRESHOLD = np.float32(1e-4)  # fraction by which the quick test stays below the threshold
 
 
-@inner_kernel
+@scalar_kernel
 def _screen(block, usable, variance, iterative, nframes, rejection, doubtful):
     """Mark the columns of a sorted block that might hold a jump: the others certainly do not."""
     last = block.shape[0] - 1
@@ -39,7 +39,7 @@ def _screen(block, usable, variance, iterative, nframes, rejection, doubtful):
         doubtful[x] = (usable[x] != last + 1) | tied | (not clean)
 
 
-@inner_kernel
+@scalar_kernel
 def _median_without_largest(block, x, first, last):
     """Return the median of sorted sizes, the largest (and its ties) left out if there are four."""
     if last - first == 2:
@@ -51,19 +51,19 @@ def _median_without_largest(block, x, first, last):
     return middle_of_column(block, x, first, end)
 
 
-@inner_kernel
+@scalar_kernel
 def _threshold(usable, thresholds):
     if usable >= 4:
         return thresholds.rejection
     return thresholds.four_groups if usable == 3 else thresholds.three_groups
 
 
-@inner_kernel
+@scalar_kernel
 def _deviation(value, median):
     return np.abs(np.float32(value - median))
 
 
-@inner_kernel
+@scalar_kernel
 def _iterate(block, x, usable, variance, nframes, thresholds):
     """Return the window of a column's sorted sizes that the iteration leaves."""
     first = ZERO
@@ -83,7 +83,7 @@ def _iterate(block, x, usable, variance, nframes, thresholds):
     return first, last
 
 
-@inner_kernel
+@scalar_kernel
 def _single_pass(block, x, usable, variance, nframes, rejection):
     """Return the window of a column's sorted differences that are close to their median."""
     median = middle_of_column(block, x, ZERO, usable)
@@ -97,7 +97,7 @@ def _single_pass(block, x, usable, variance, nframes, rejection):
     return first, last
 
 
-@inner_kernel
+@scalar_kernel
 def _flag_outside(diffs, n_column, iterative, lower, upper, groupdq, y, x):
     """Flag a pixel's differences, or their sizes, that are beyond the bounds."""
     steps = groupdq.shape[1] - 1
@@ -139,7 +139,7 @@ def detect_band(data, groupdq, gain, variance, iterative, nframes, thresholds):
         for left in range(0, nx, width):
             ncolumns = load_columns(data, groupdq, gain, y, left, diffs)
             sortable(diffs, iterative, block, usable)
-            sort_all_columns(block)
+            sort_block(block)
             row = variance[y, left : left + ncolumns]
             _screen(block, usable, row, iterative, nframes, lowest, doubtful)
             for x in range(ncolumns):
