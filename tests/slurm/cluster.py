@@ -118,8 +118,22 @@ class Cluster:
         check("slurmd", "-N", name)
 
     def kill_controller(self):
-        """Kill slurmctld, as a power cut would."""
+        """Kill slurmctld, as a power cut would, as soon as it has written down all jobs."""
+        asked = time.time()
+        for job, _, _ in jobs():
+            check("scontrol", "update", f"JobId={job}", "Comment=seen")
+        wait(lambda: self._written_down.stat().st_mtime > asked, "record of jobs")
         kill(self.base / "slurmctld.pid", signal.SIGKILL)
+
+    def forget_jobs(self):
+        """Kill slurmctld so that it will know nothing of any job."""
+        kill(self.base / "slurmctld.pid", signal.SIGKILL)
+        for path in self._written_down, self._written_down.with_suffix(".old"):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _written_down(self):
+        return self.base / "state/job_state"
 
     def kill_node(self, name):
         """Kill a node's slurmd, with all that runs below it."""

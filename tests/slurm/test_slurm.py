@@ -112,6 +112,19 @@ def test_controller_that_dies_and_comes_back(project, cluster):
     assert printed.count(SUBMITTED) == 1
 
 
+def test_job_that_the_controller_forgets_is_run_again(project, cluster):
+    slow = project.names[2]
+    project.make_slow(slow)
+    begun = project.begin()
+    when = project.wait_for(slow)
+    cluster.forget_jobs()
+    cluster.start_controller()
+    status, printed = project.end(begun)
+    assert_complete(project, status, printed)
+    assert printed.count(SUBMITTED) == 2
+    assert done_before(project, when) == set(project.names[:2])
+
+
 def test_dead_node(project, cluster):
     slow = project.names[2]
     project.make_slow(slow)
