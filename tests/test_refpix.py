@@ -248,12 +248,12 @@ def test_clipped_mean(dtype):
     assert clipped_mean(np.full(7, 3, dtype), 3.0) == 3
 
 
-@pytest.mark.parametrize("length", [1, 3, 11])
+@pytest.mark.parametrize("length", [1, 3, 11, 41])
 def test_running_median(length):
     rng = np.random.default_rng(7)
     values = rng.normal(0, 1, (SIZE, 4))
     good = rng.random((SIZE, 4)) < 0.5
-    good[100:120] = False
+    good[100:160] = False
     expected = naive_side(values, good, length)
     assert np.isnan(expected).any()
     assert np.array_equal(running_median(values, good, length), expected, equal_nan=True)

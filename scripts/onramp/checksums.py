@@ -1,8 +1,10 @@
-"""DATASUM and CHECKSUM of FITS files (standard 4.0, appendix J), with numpy."""
+"""DATASUM and CHECKSUM of FITS files (standard 4.0, appendix J)."""
 
 import os
 
 import numpy as np
+
+from onramp.kernels import kernel
 
 BLOCK = 2880
 CARD = 80
@@ -13,9 +15,33 @@ _WORD = 0xFFFFFFFF
 _PUNCTUATION = frozenset((*range(0x3A, 0x41), *range(0x5B, 0x61)))
 
 
-def sum_of_words(array) -> int:
-    """Return the plain sum of an array of four-byte values in native order, as integers."""
-    return int(np.add.reduce(array.reshape(-1).view(np.uint32), dtype=np.uint64))
+@kernel
+def store_words(words, flip, stored):
+    """
+    Fill an array with the big-endian form of words, and return their plain sum.
+
+    Parameters
+    ----------
+    words : (n,) uint32
+    flip : uint32
+        Bits to change in each before.
+    stored : (n,) uint32
+
+    Returns
+    -------
+    int
+    """
+    total = np.uint64(0)
+    for n in range(words.size):
+        word = words[n] ^ flip
+        total += np.uint64(word)
+        stored[n] = (
+            (word << np.uint32(24))
+            | ((word & np.uint32(0xFF00)) << np.uint32(8))
+            | ((word >> np.uint32(8)) & np.uint32(0xFF00))
+            | (word >> np.uint32(24))
+        )
+    return total
 
 
 def sum_of_bytes(content, phase=0) -> int:

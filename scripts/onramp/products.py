@@ -243,11 +243,13 @@ def _padded(size):
 
 def _stored(plane, dtype, phase):
     """Return a plane's bytes as a file has them, and the sum of its words."""
-    plane = np.ascontiguousarray(plane, dtype)
+    plane = np.require(plane, dtype, ["C", "W"])
+    if dtype.itemsize == 4:
+        words, stored = plane.reshape(-1).view(np.uint32), np.empty(plane.size, np.uint32)
+        total = checksums.store_words(words, np.uint32(_UNSIGNED_OFFSET.get(dtype, 0)), stored)
+        return stored.data.cast("B"), total
     if dtype in _UNSIGNED_OFFSET:
         plane = plane ^ dtype.type(_UNSIGNED_OFFSET[dtype])
     swapped = plane.astype(dtype.newbyteorder(">"), copy=False) if dtype.itemsize > 1 else plane
     content = swapped.data.cast("B")
-    if dtype.itemsize == 4:
-        return content, checksums.sum_of_words(plane)
     return content, checksums.sum_of_bytes(content, phase)

@@ -6,7 +6,7 @@ What is off by default (snowballs, showers, LIKELY, optional results) compiles w
 
 import numpy as np
 
-from onramp import flags
+from onramp import checksums, flags
 from onramp.steps import (
     ipc,
     jump,
@@ -50,6 +50,8 @@ def main():
     timing = ramp_fit.Timing.of(10.0, 10.0, 1)
     rules = ramp_fit.Rules()
     ramp_fit.fit_slopes(data, groupdq, pixeldq, noise, timing, rules)
+    words = np.ones(4, np.uint32)
+    checksums.store_words(words, words[0], np.empty_like(words))
 
 
 def _warm_refpix(data):

@@ -79,13 +79,25 @@ def _correct(data, groupdq, coefficients):
 
 @scalar_kernel
 def _evaluate(samples, flags, coefficients, order, left, right, linear):
+    """Correct samples; two powers in each passage, since a passage costs as much as its loads."""
     highest, constant = coefficients[order, 0, left:right], coefficients[0, 0, left:right]
-    for x in range(samples.size):
-        linear[x] = highest[x] * samples[x]
-    for n in range(order - 1, 0, -1):
-        power = coefficients[n, 0, left:right]
+    power = order
+    if order % 2:
         for x in range(samples.size):
-            linear[x] = (linear[x] + power[x]) * samples[x]
+            linear[x] = highest[x] * samples[x]
+    else:
+        power -= 1
+        second = coefficients[power, 0, left:right]
+        for x in range(samples.size):
+            linear[x] = (highest[x] * samples[x] + second[x]) * samples[x]
+    while power > 1:
+        upper, lower = (
+            coefficients[power - 1, 0, left:right],
+            coefficients[power - 2, 0, left:right],
+        )
+        power -= 2
+        for x in range(samples.size):
+            linear[x] = ((linear[x] + upper[x]) * samples[x] + lower[x]) * samples[x]
     for x in range(samples.size):
         old, new = samples[x], linear[x] + constant[x]
         samples[x] = old if (flags[x] & SATURATED) != 0 else new

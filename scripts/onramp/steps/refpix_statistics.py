@@ -2,7 +2,18 @@
 
 import numpy as np
 
-from onramp.kernels import ZERO, kernel, middle_in_place, pairwise_sum
+from onramp.kernels import (
+    ZERO,
+    inner_kernel,
+    kernel,
+    middle_in_place,
+    pairwise_sum,
+    scalar_kernel,
+    sort_block,
+)
+
+ROWS = 256  # whose medians are found at once
+MOST_SORTED = 128  # values of a window; more are not sorted but searched
 
 
 @kernel
@@ -67,13 +78,56 @@ def running_median(values, good, length):
 @kernel
 def _fill_medians(values, good, length, result):
     nrows, ncolumns = values.shape
+    if length * ncolumns > MOST_SORTED:
+        _select_medians(values, good, length, result)
+        return
+    block = np.empty((length * ncolumns, min(ROWS, nrows)), values.dtype)
+    counts = np.empty(block.shape[1], np.int64)
+    for first in range(0, nrows, ROWS):
+        last = min(first + ROWS, nrows)
+        _load_windows(values, good, length, first, block[:, : last - first], counts)
+        sort_block(block[:, : last - first])
+        for n in range(last - first):
+            count = counts[n]
+            lower, upper = block[max(count - 1, 0) // 2, n], block[count // 2, n]
+            result[first + n] = (lower + upper) / 2 if count else np.nan
+
+
+@scalar_kernel
+def _load_windows(values, good, length, first, block, counts):
+    """Load the windows of some rows into columns, infinity for what does not count."""
+    nrows, ncolumns = values.shape
+    for n in range(block.shape[1]):
+        row = first + n - length // 2
+        place = 0
+        count = 0
+        for other in range(row, row + length):
+            r = _mirrored(other, nrows)
+            for column in range(ncolumns):
+                usable = good[r, column]
+                value = values[r, column]
+                block[place, n] = value if usable else np.inf
+                count += usable
+                place += 1
+        counts[n] = count
+
+
+@scalar_kernel
+def _mirrored(row, nrows):
+    row = -row if row < 0 else row
+    return 2 * (nrows - 1) - row if row >= nrows else row
+
+
+@inner_kernel
+def _select_medians(values, good, length, result):
+    """Find the medians of large windows one by one."""
+    nrows, ncolumns = values.shape
     half = length // 2
     window = np.empty(length * ncolumns, values.dtype)
     for row in range(nrows):
         count = ZERO
         for other in range(row - half, row + half + 1):
-            r = -other if other < 0 else other
-            r = 2 * (nrows - 1) - r if r >= nrows else r
+            r = _mirrored(other, nrows)
             for column in range(ncolumns):
                 if good[r, column]:
                     window[count] = values[r, column]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import AD_FLOOR, DO_NOT_USE, NO_SAT_CHECK, SATURATED
-from onramp.kernels import inner_kernel, kernel
+from onramp.kernels import inner_kernel, kernel, scalar_kernel
 
 ATOD_LIMIT = np.float32(65535.0)  # largest value of the 16-bit converter [DN]
 
@@ -95,22 +95,27 @@ def flag_zeroframe(zeroframe, threshold, n_pix_grow_sat):
 def grow(mask, reach):
     """Grow the non-zero pixels of `mask` (ny, nx) uint8 by `reach` pixels in all directions."""
     ny, nx = mask.shape
-    count = 0
+    found = np.uint8(0)
     for y in range(ny):
+        row = mask[y]
         for x in range(nx):
-            count += mask[y, x] != 0
-    if reach == 0 or count == 0:
+            found |= row[x]
+    if reach == 0 or found == 0:
         return
     wide = mask.copy()
     for y in range(ny):
         for step in range(1, min(reach, nx - 1) + 1):
-            for x in range(nx - step):
-                wide[y, x] |= mask[y, x + step]
-                wide[y, x + step] |= mask[y, x]
+            _add_flags(wide[y, : nx - step], mask[y, step:])
+            _add_flags(wide[y, step:], mask[y, : nx - step])
     for y in range(ny):
         for other in range(max(0, y - reach), min(ny, y + reach + 1)):
-            for x in range(nx):
-                mask[y, x] |= wide[other, x]
+            _add_flags(mask[y], wide[other])
+
+
+@scalar_kernel
+def _add_flags(flags, more):
+    for x in range(flags.size):
+        flags[x] |= more[x]
 
 
 @inner_kernel
