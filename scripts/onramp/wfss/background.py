@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from onramp.kernels import kernel, median_in_place
+from onramp.kernels import inner_kernel, kernel, scalar_kernel
+from onramp.steps.line_medians import middle_by_counting
 
 BOXES = 5  # along each axis
 CLIP, MOST_CLIPS = 3.0, 5
 LEAST_GOOD = 0.7  # of a box's pixels
+LANES = 32  # sums side by side
 NEIGHBOURS = 10  # that an empty box is filled from
 
 
@@ -24,7 +26,7 @@ def clipped_median(values):
 
     Parameters
     ----------
-    values : (n,) float64
+    values : (n,) float32 or float64
         Reordered; those that are not finite are left out.
 
     Returns
@@ -34,32 +36,47 @@ def clipped_median(values):
     count : int
         How many remain.
     """
-    count = 0
-    for n in range(values.size):
-        if np.isfinite(values[n]):
-            values[count] = values[n]
-            count += 1
-    for _ in range(MOST_CLIPS):
-        if count == 0:
-            break
-        total = 0.0
-        for n in range(count):
-            total += values[n]
-        mean = total / count
-        squares = 0.0
-        for n in range(count):
-            squares += (values[n] - mean) ** 2
-        middle = median_in_place(values, count)
-        reach = CLIP * np.sqrt(squares / count)
-        kept = 0
-        for n in range(count):
-            if middle - reach <= values[n] <= middle + reach:
-                values[kept] = values[n]
-                kept += 1
+    room = np.empty(values.size + 1, values.dtype)
+    count = _keep_between(values, values.size, -np.inf, np.inf)
+    clips = 0
+    while count:
+        lower, upper = middle_by_counting(values, count, room)
+        middle = (np.float64(lower) + np.float64(upper)) / 2
+        if clips == MOST_CLIPS:
+            return middle, count
+        clips += 1
+        reach = CLIP * _deviation(values, count)
+        kept = _keep_between(values, count, middle - reach, middle + reach)
         if kept == count:
-            break
+            return middle, count
         count = kept
-    return median_in_place(values, count), count
+    return np.nan, 0
+
+
+@scalar_kernel
+def _keep_between(values, count, low, high):
+    """Move the values within finite limits to the front; return how many there are."""
+    kept = 0
+    for n in range(count):
+        value = np.float64(values[n])
+        values[kept] = values[n]
+        kept += (value >= low) & (value <= high) & np.isfinite(value)
+    return kept
+
+
+@inner_kernel
+def _deviation(values, count):
+    """Return the standard deviation, from sums side by side."""
+    lanes = np.zeros(LANES)
+    for first in range(0, count, LANES):
+        for k in range(min(LANES, count - first)):
+            lanes[k] += np.float64(values[first + k])
+    mean = lanes.sum() / count
+    lanes[:] = 0.0
+    for first in range(0, count, LANES):
+        for k in range(min(LANES, count - first)):
+            lanes[k] += (np.float64(values[first + k]) - mean) ** 2
+    return np.sqrt(lanes.sum() / count)
 
 
 def mesh(image, threads=1):
@@ -84,7 +101,7 @@ def mesh(image, threads=1):
 
     def median_of(place):
         rows, columns = (slice(n * step, (n + 1) * step) for n, step in zip(place, box))
-        median, count = clipped_median(image[rows, columns].astype(float).ravel())
+        median, count = clipped_median(image[rows, columns].copy().ravel())
         return median if count > LEAST_GOOD * box[0] * box[1] else np.nan
 
     with ThreadPoolExecutor(threads) as pool:

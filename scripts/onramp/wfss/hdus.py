@@ -9,6 +9,7 @@ import numpy as np
 
 from onramp.errors import InputError
 from onramp.fitsheaders import BLOCK, CARD
+from onramp.fitsrows import fill
 
 MOST_BLOCKS = 400
 _NUMBER = re.compile(rb"([A-Z0-9_-]{1,8}) *= *(-?\d{1,18}) *(?:/|$)")
@@ -119,18 +120,25 @@ class FitsFile:
         while len(content) < hdu.size:
             more = os.pread(self._file, hdu.size - len(content), hdu.start + len(content))
             if not more:
-                raise InputError(f"{self.path}: became shorter while it was read")
+                raise self._became_shorter()
             content += more
         return content
+
+    def _became_shorter(self):
+        return InputError(f"{self.path}: became shorter while it was read")
 
     def image(self, hdu):
         """Return an image in this machine's byte order, unsigned where BZERO says so."""
         kind = np.dtype(_TYPES[hdu.cards["BITPIX"]])
-        values = np.frombuffer(self.raw(hdu), kind).reshape(hdu.shape)
+        values = np.empty(hdu.shape, kind.newbyteorder("="))
+        if not fill(self._file, values, hdu.start):
+            raise self._became_shorter()
+        if not kind.isnative:
+            values.byteswap(inplace=True)
         if hdu.cards.get("BZERO") == 1 << (8 * kind.itemsize - 1):
-            unsigned = values.astype(kind.newbyteorder("=")).view(f"u{kind.itemsize}")
-            return unsigned ^ unsigned.dtype.type(hdu.cards["BZERO"])
-        return values.astype(kind.newbyteorder("="))
+            values = values.view(f"u{kind.itemsize}")
+            values ^= values.dtype.type(hdu.cards["BZERO"])
+        return values
 
     def named(self, name):
         """
