@@ -20,6 +20,7 @@ $(VENV)/complete: requirements.lock requirements-wfss.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock \
 		--requirement requirements-wfss.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q scripts
 	@touch $@
 
 run: setup ## Simulate four exposures, process them, and compare with the truth

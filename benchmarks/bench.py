@@ -11,6 +11,7 @@ of the two agree; two threads are compared with one in wall time, in turn and bi
 """
 
 import argparse
+import compileall
 import json
 import os
 import shutil
@@ -113,6 +114,8 @@ def main():
     jwst = options.jwst_python or str(HERE.parent / ".venv-jwst" / "bin" / "python")
     if not Path(jwst).exists():
         raise SystemExit(f"bench: {jwst} is missing; run make conformance once to install it")
+    # What pip installs comes with its bytecode, which both are to have.
+    compileall.compile_dir(HERE.parent / "scripts", quiet=1)
     folder = Path(tempfile.mkdtemp(prefix="onramp-bench-"))
     try:
         start, works = plan(options, jwst, folder)
