@@ -22,3 +22,23 @@ def test_libraries_start_no_threads():
         [sys.executable, "-c", BLAS], capture_output=True, text=True, env=plain, check=True
     )
     assert int(done.stdout) == 1
+
+
+UNITS = """
+import sys
+from onramp import own_process
+own_process.import_fits({})
+print("astropy.units" in sys.modules)
+from astropy.io import fits
+print(fits.Header([("A", 1)])["A"])
+from astropy import units
+from astropy.table import Table
+print(Table({{"a": [1, 2] * units.s}})["a"].to("ms")[1])
+"""
+
+
+@pytest.mark.parametrize("wanted", ["", "[]"])
+def test_files_are_read_without_units_which_stay_to_be_had(wanted):
+    code = UNITS.format(wanted)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n")[:3] == ["False", "1", "2000.0 ms"], done.stderr
