@@ -12,7 +12,6 @@ import numpy as np
 
 BAND_BYTES = 12_000_000
 HEIGHTS = 8, 128  # smallest and largest band [rows]
-SMALL_BYTES = 150_000_000  # twice the smallest, which halves the work that bands share, up to here
 WORTH_READING = 1024  # pixels of a plane; bands of short rows have as many, within bounds
 
 
@@ -51,8 +50,6 @@ def band_height(shape, threads=1, rows=None):
     nints, ngroups, ny, nx = shape
     per_row = nints * ngroups * nx * (2 + 4 + 1) + nints * nx * 20
     least, most = HEIGHTS
-    if 2 * least * per_row <= SMALL_BYTES:
-        least *= 2
     least = max(least, min(WORTH_READING // nx, 4 * BAND_BYTES // per_row))
     height = rows or int(np.clip(BAND_BYTES // per_row, least, most))
     return max(1, min(height, -(-ny // threads)))

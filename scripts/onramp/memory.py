@@ -7,7 +7,7 @@ from onramp.limits import FULL
 from onramp.parameters import Detector1Parameters
 from onramp.product_list import LIKELIHOOD
 
-BASE = 125e6  # interpreter, libraries and compiled kernels
+BASE = 118e6  # interpreter, libraries and compiled kernels
 SURVEY_PIXEL = 26  # bytes for each pixel of the frame while it is surveyed
 FULL_FRAME_PIXEL = 11  # bytes for each detector pixel while reference pixels are located
 KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
