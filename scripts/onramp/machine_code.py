@@ -16,8 +16,6 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import NamedTuple
 
-import llvmlite.binding as llvm
-
 FUNCTIONS, HELPERS, RUNTIME = (
     "numba._dynfunc", "numba._helperlib", "numba.core.runtime._nrt_python",
 )  # fmt: skip
@@ -85,6 +83,8 @@ def _plain(kind):
 
 def load(code: MachineCode, function):
     """Return a compiled kernel, to be called with positional arguments of the types it is for."""
+    import llvmlite.binding as llvm
+
     engine, functions = _engine(), _extension(FUNCTIONS)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code.object_file))
     engine.finalize_object()
@@ -100,6 +100,8 @@ def load(code: MachineCode, function):
 
 def processor() -> str:
     """Return what machine code is made for, as LLVM calls it."""
+    import llvmlite.binding as llvm
+
     features = llvm.get_host_cpu_features().flatten()
     return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {features}"
 
@@ -107,6 +109,8 @@ def processor() -> str:
 @functools.cache
 def _engine():
     """Return what links machine code, with numba's helpers at hand."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     symbols = {"_Py_NoneStruct": id(None)}

@@ -7,6 +7,10 @@ RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from onramp import own_process
+
+own_process.import_fits()
+
 import onramp_report
 from onramp import configuration, origins, targets
 from onramp.completeness import drop_truncated, files_to_ask_for
