@@ -131,15 +131,21 @@ print(*sys.modules)
 """
 
 
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory):
+    """Environment with a cache in which no other test has left kernels."""
+    return {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
+
+
 @pytest.mark.parametrize("mode", ["nircam_sub", "niriss_soss", "nirspec_irs2", "miri_sub64"])
-def test_jobs_need_no_numba_once_all_is_compiled(tmp_path, mode):
+def test_jobs_need_no_numba_once_all_is_compiled(tmp_path, own_cache, mode):
     """IRS2 has kernels of its own, which compile when they are first used."""
     interleaved = mode == "nirspec_irs2"
     size = {"nx": 16, "ny": 16} if mode in ("nircam_sub", "miri_sub64") else {}
     made = simulate(mode, tmp_path, 1, ngroups=4, nints=1 if interleaved else 2, **size)
     command = [sys.executable, "-c", JOB, made.uncal, made.references["gain"].parent, tmp_path]
     for _ in range(2 if interleaved else 1):
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, env=own_cache)
         assert done.returncode == 0, done.stderr
     modules = done.stdout.split()
     assert "numba.core.runtime._nrt_python" in modules

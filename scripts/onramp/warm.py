@@ -8,6 +8,7 @@ import numpy as np
 
 from onramp import checksums, flags
 from onramp.steps import (
+    dark_current,
     ipc,
     jump,
     jump_census,
@@ -17,6 +18,7 @@ from onramp.steps import (
     refpix,
     refpix_statistics,
     saturation,
+    superbias,
 )
 
 
@@ -31,12 +33,15 @@ def main():
         groupdq = np.zeros(shape, np.uint8)
         saturation.flag_saturation(samples, groupdq, 30000 * plane, unchecked, plane, 1, 4)
     data = raw.astype(np.float32)
+    superbias.subtract_superbias(data, plane)
     _warm_refpix(data)
     coefficients = np.ones((3, ny, nx), np.float32)
     pixeldq = flags.translate(np.ones((ny, nx), np.uint8), [(1, "DEAD")])
     linearity.prepare_coefficients(coefficients, pixeldq, pixeldq)
     linearity.correct(data, groupdq, coefficients)
     linearity.correct_frames(data, groupdq, coefficients, coefficients, 4)
+    readout = dark_current.Readout(len(data[0]), 1, 0)
+    dark_current.match_readout(data[0].copy(), readout, readout)
     ipc.correct(data, np.ones((3, 3), np.float32), (slice(1, 4), slice(1, 4)))
     groupdq[:] = 0
     pixeldq = np.zeros((ny, nx), np.uint32)
