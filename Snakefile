@@ -15,7 +15,7 @@ validate(config, "workflow/schemas/config.schema.yaml")
 
 
 wildcard_constraints:
-    exposure=EXPOSURE_NAME,
+    exposure=targets.NAME,
 
 
 include: "workflow/rules/exposures.smk"

@@ -7,9 +7,9 @@ RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parents[1] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from onramp import own_process
+from onramp_job import share_library
 
-own_process.import_fits()
+share_library()
 
 import onramp_report
 from onramp import configuration, origins, targets
@@ -18,12 +18,9 @@ from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
 from onramp_batches import Batches, asked_seconds
 from onramp_cluster import check_cluster
-from onramp_job import share_library
 from onramp_lock import may_write
 from onramp_terminal import follow
 from snakemake.logging import logger
-
-share_library()
 
 
 def or_exit(function, *arguments):
@@ -48,7 +45,6 @@ origins.share(
     workflow.is_main_process,
 )
 
-EXPOSURE_NAME = targets.NAME
 RESULTS = Path(CONFIGURATION.output_dir)
 SIDE_BY_SIDE = CONFIGURATION.parallelism == "exposures"
 PRODUCTS = {
