@@ -54,7 +54,8 @@ def _run_again_what_is_forgotten():
 
     A controller that dies within seconds of a submission, before it has written the job down, comes
     back without it. The plugin takes a job that Slurm does not list for one that is not listed yet,
-    and waits for ever.
+    and waits for ever. A job that had ended, and whose end is told late, costs one more that finds
+    its work done.
     """
     from snakemake_executor_plugin_slurm import Executor
 

@@ -26,7 +26,7 @@ class TerminatedError(Exception):
 
 
 def share_library():
-    """Let this process and those it starts import the library beside this file, without units."""
+    """Let this process and those it starts import the library beside this file, at little cost."""
     own_process.import_fits()
     folder = str(Path(__file__).parent)
     path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]

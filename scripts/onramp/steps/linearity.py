@@ -91,10 +91,8 @@ def _evaluate(samples, flags, coefficients, order, left, right, linear):
         for x in range(samples.size):
             linear[x] = (highest[x] * samples[x] + second[x]) * samples[x]
     while power > 1:
-        upper, lower = (
-            coefficients[power - 1, 0, left:right],
-            coefficients[power - 2, 0, left:right],
-        )
+        upper = coefficients[power - 1, 0, left:right]
+        lower = coefficients[power - 2, 0, left:right]
         power -= 2
         for x in range(samples.size):
             linear[x] = ((linear[x] + upper[x]) * samples[x] + lower[x]) * samples[x]
