@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 BAND_BYTES = 12_000_000
+LARGEST_BYTES = 8 * BAND_BYTES  # of a band that is to be worth reading
 HEIGHTS = 8, 128  # smallest and largest band [rows]
-WORTH_READING = 1024  # pixels of a plane; bands of short rows have as many, within bounds
+WORTH_READING = 4096  # pixels of a plane; bands of short rows have as many, within bounds
 
 
 class Band(NamedTuple):
@@ -50,7 +51,7 @@ def band_height(shape, threads=1, rows=None):
     nints, ngroups, ny, nx = shape
     per_row = nints * ngroups * nx * (2 + 4 + 1) + nints * nx * 20
     least, most = HEIGHTS
-    least = max(least, min(WORTH_READING // nx, 4 * BAND_BYTES // per_row))
+    least = max(least, min(WORTH_READING // nx, LARGEST_BYTES // per_row))
     height = rows or int(np.clip(BAND_BYTES // per_row, least, most))
     return max(1, min(height, -(-ny // threads)))
 
@@ -77,8 +78,8 @@ def keep_freed_memory():
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(MMAP_THRESHOLD, 4 * BAND_BYTES)
-        mallopt(TRIM_THRESHOLD, 8 * BAND_BYTES)
+        mallopt(MMAP_THRESHOLD, LARGEST_BYTES)
+        mallopt(TRIM_THRESHOLD, 2 * LARGEST_BYTES)
         mallopt(ARENA_MAX, 1)
 
 

@@ -82,6 +82,11 @@ class Calibration(Loading):
             reference_pixels.measure(self, reference_pixels.method_of(self, self.pixeldq))
         stopwatch.add("refpix", since)
 
+    @property
+    def left_out(self):
+        """How many groups a step flags at the start of nearly all ramps, (nints,) int."""
+        return np.zeros(self.exposure.shape[0], np.int64)
+
     def further_files(self, _date):
         """Return the content of further files to write, bytes by the ending of the name."""
         return {}
@@ -125,9 +130,10 @@ class Calibration(Loading):
         unusable = np.ones((nints, ngroups), bool)
         middle = ny // 2 // height * height
         for first in [*range(middle, ny, height), *range(0, middle, height)]:
-            groupdq = self._flags(first, min(first + height, ny), self._groups_to_look_at(unusable))
-            bad = (groupdq & DO_NOT_USE) != 0
-            unusable[:, : groupdq.shape[1]] &= bad.all(axis=(2, 3))
+            ngroups = self._groups_to_look_at(unusable)
+            for rows in self._rows_to_look_at(first, min(first + height, ny), unusable):
+                bad = (self._flags(*rows, ngroups) & DO_NOT_USE) != 0
+                unusable[:, :ngroups] &= bad.all(axis=(2, 3))
             if not unusable[:, self.groups_in_doubt].any():
                 break
         return unusable
@@ -135,6 +141,10 @@ class Calibration(Loading):
     def _groups_to_look_at(self, _unusable):
         """Return how many groups have to be looked at, those known to be usable left alone."""
         return self.exposure.shape[1]
+
+    def _rows_to_look_at(self, first, last, _unusable):
+        """Return the rows [first, last) without those that tell no more of the unusable groups."""
+        return [(first, last)]
 
     @property
     def groups_in_doubt(self):

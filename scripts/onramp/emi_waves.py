@@ -9,7 +9,7 @@ from onramp.steps import emicorr
 
 log = logging.getLogger("onramp")
 
-SURVEY_SAMPLES = 1 << 18  # that stay in a core's cache
+SURVEY_SAMPLES = 1 << 20  # looked at together: whole frames of subarrays, read at once
 
 
 class EmiCorrection:
@@ -136,6 +136,11 @@ class EmiCorrection:
         """Subtract the waves known so far from a band, in place; as `Smooth.subtract`."""
         for wave in self.waves:
             wave.subtract(data, first_row, first_quad, first_integration)
+
+    @property
+    def largest(self):
+        """More than the waves known so far can change a sample by [DN]."""
+        return sum(wave.largest for wave in self.waves) * (1 + 1e-6) + 1e-2
 
     def _corrected(self, read, band, integrations):
         """Return a band of some integrations, a slice with a start, less the waves known so far."""

@@ -13,6 +13,7 @@ from astropy.io import fits
 
 from onramp.errors import OnrampError
 from onramp.fitsheaders import BLOCK, DamagedHeaderError, read_units
+from onramp.kernels import kernel
 
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _UNSIGNED = {16: (1 << 15, np.uint16), 32: (1 << 31, np.uint32)}
@@ -28,6 +29,23 @@ def fill(file, target, offset) -> bool:
         view = view[count:]
         offset += count
     return True
+
+
+@kernel
+def convert_words(words, floats):
+    """
+    Convert unsigned 16-bit words as FITS files have them.
+
+    Parameters
+    ----------
+    words : (n,) uint16
+        With bytes swapped, and less 2^15.
+    floats : (n,) float32
+        To be filled.
+    """
+    for n in range(words.size):
+        word = np.uint32(words[n])
+        floats[n] = np.float32(np.int32(((word >> 8) | (word << 8)) & 0xFFFF ^ 0x8000))
 
 
 class ImageRows:
@@ -87,6 +105,16 @@ class ImageRows:
         native = flat.view(flat.dtype.newbyteorder("="))
         np.copyto(native, flat)
         return self._in_type(native.reshape(stored.shape))
+
+    def read_floats(self, first, last, leading=None):
+        """Read rows as float32; as `read`, but that unsigned words take one passage."""
+        if self.dtype != np.uint16:
+            return self.read(first, last, leading).astype(np.float32)
+        stored = self.stored(first, last, leading)
+        floats = np.empty(stored.shape, np.float32)
+        words = stored.reshape(-1).view(stored.dtype.newbyteorder("=")).view(self.dtype)
+        convert_words(words, floats.reshape(-1))
+        return floats
 
     def stored(self, first, last, leading=None):
         """Read rows as the file has them, to be given to `native`; see `read`."""

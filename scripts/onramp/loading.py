@@ -87,7 +87,7 @@ class Loading:
 
     def scaled(self, raw):
         """Return raw samples after group_scale, float32."""
-        data = raw.astype(np.float32)
+        data = raw.astype(np.float32, copy=False)
         if self.scale is not None:
             data *= np.float32(self.scale)
         return data

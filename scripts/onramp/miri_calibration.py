@@ -10,7 +10,7 @@ from onramp.calibration import Calibration
 from onramp.limits import MIRI_SHAPE
 from onramp.loading import LIGHT_BORDER
 from onramp.miri_reference_columns import survey_offsets
-from onramp.steps import dark_current, first_last_frame, refpix_miri, reset, rscd
+from onramp.steps import dark_current, first_last_frame, refpix_miri, reset, rscd, saturation
 
 log = logging.getLogger("onramp")
 
@@ -84,20 +84,23 @@ class MiriCalibration(Calibration):
             stopwatch.add("refpix", since)
 
     def _read(self, first, last, integrations):
-        return self.scaled(self.exposure.sci.read(first, last, (integrations,)))
+        return self._floats(first, last, (integrations,))
+
+    def _floats(self, first, last, some=None):
+        return self.scaled(self.exposure.sci.read_floats(first, last, some))
 
     def emi_corrected(self, first, last):
         """Return rows [first, last) after emicorr, float32 [DN]."""
-        data = self.scaled(self.exposure.sci.read(first, last))
+        data = self._floats(first, last)
         if self.emi:
             self.emi.subtract(data, first)
         return data
 
     def _samples(self, first, last, some):
-        samples = super()._samples(first, last, some)
-        if self.emi:
-            samples = samples if samples.dtype == np.float32 else self.scaled(samples)
-            self.emi.subtract(samples, first, 0, some[0].start)
+        if not self.emi:
+            return super()._samples(first, last, some)
+        samples = self._floats(first, last, some)
+        self.emi.subtract(samples, first, 0, some[0].start)
         return samples
 
     @functools.cached_property
@@ -112,6 +115,23 @@ class MiriCalibration(Calibration):
         if self.charged or unusable[:, early : self.groups_in_doubt.stop].any():
             return every
         return min(max(early + 2, first_last_frame.FEWEST_FOR_FIRST), every)
+
+    def _rows_to_look_at(self, first, last, unusable):
+        """Leave out rows without saturated samples, where what a step flags always stays so."""
+        ngroups = self._groups_to_look_at(unusable)
+        groups = np.arange(unusable.shape[1])[:ngroups]
+        in_doubt = unusable[:, :ngroups] & (groups >= self.left_out[:, None])
+        if ngroups == unusable.shape[1] or in_doubt.any() or not self.saturated:
+            return [(first, last)]
+        reach = saturation.halo(self.parameters.saturation.n_pix_grow_sat)
+        outer = max(0, first - reach), min(self.exposure.shape[2], last + reach)
+        largest = self.exposure.sci.read(*outer, (slice(None), slice(ngroups))).max(axis=(0, 1))
+        margin = self.emi.largest if self.emi else 0.0
+        full = self.scaled(largest) + margin >= self._thresholds(*outer)[0]
+        near = np.flatnonzero(full.any(axis=1)) + outer[0]
+        parts = np.split(near, np.flatnonzero(np.diff(near) > 2 * reach) + 1) if near.size else []
+        spans = [(max(first, p[0] - reach), min(last, p[-1] + reach + 1)) for p in parts]
+        return [(int(start), int(end)) for start, end in spans if start < end]
 
     def _flags(self, first, last, ngroups):
         if self.charged:
@@ -183,6 +203,16 @@ class MiriCalibration(Calibration):
             found = rscd.flag_rscd(groupdq[integrations], pixeldq, skip)
             self._asked[which, rows] = found.asked
             self._back_off[which, :, rows] = found.lowered, found.none_left_out
+
+    @property
+    def left_out(self):
+        """How many groups a step flags at the start of nearly all ramps, (nints,) int."""
+        groups = np.full(self.exposure.shape[0], self.first, np.int64)
+        if self.skip is not None:
+            later = 1 if self.exposure.first_integration == 0 else 0
+            groups[:later] = np.maximum(groups[:later], self.skip.first)
+            groups[later:] = np.maximum(groups[later:], self.skip.later)
+        return groups
 
     def further_files(self, date):
         """Return the waves that emicorr has found on the fly, if they are asked for."""

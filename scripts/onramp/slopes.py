@@ -143,12 +143,17 @@ class RampFitting:
 
     def _fit(self, inputs, rows=None):
         rate, rateints = ramp_fit.fit_slopes(
-            *inputs[:4], self.timing, self.rules, inputs.zeroframe, rows
+            *inputs[:4], self.timing, self.rules, inputs.zeroframe, rows, self._starts()
         )
         optional = ()
         if self.parameters.save_opt:
             optional = self._optional(inputs, rateints)
         return Fitted(rate, rateints, optional)
+
+    def _starts(self):
+        """Return how many of the groups that are kept nearly all ramps lack, by integration."""
+        ignored = int(np.argmin(self.ignored))
+        return np.maximum(self.calibration.left_out, ignored) - self.kept.start
 
     def _parts(self, inputs, inner):
         """Yield some rows after the other, without the groups that are not fitted."""

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from onramp.steps import emicorr, emicorr_joint, refpix_miri
+from onramp.fitsrows import convert_words
+from onramp.steps import emicorr, emicorr_joint, fitted_groups, ramp_fit, refpix_miri
 
 PERIOD = 256.0  # samples
 
@@ -18,6 +19,10 @@ def main():
     sums.add(data, quiet, clock, PERIOD, 0)
     found = emicorr_joint.fit(sums, curve, clock, PERIOD, False)
     emicorr.Smooth(curve, clock, PERIOD, *found).subtract(data, 0)
+    convert_words(np.ones(8, np.uint16), np.empty(8, np.float32))
+    groupdq = np.zeros(shape, np.uint8)
+    for kept in (groupdq, groupdq[:, :-1]):
+        fitted_groups.usable_groups(kept, ramp_fit.Rules())
     refpix_miri.subtract(data, 0, np.zeros((nints, ngroups, 2, refpix_miri.OUTPUTS), np.float32))
 
 

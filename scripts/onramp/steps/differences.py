@@ -69,35 +69,35 @@ def block_width(ndiffs, nx):
 
 
 @scalar_kernel
-def load_columns(data, groupdq, gain, y, first, diffs):
+def load_columns(data, groupdq, gain, y, left, first, stride, diffs):
     """
-    Fill `diffs` with the differences of some pixels of a row, in order of time.
+    Fill `diffs` with differences of some pixels of a row, in order of time.
 
     Parameters
     ----------
     data : (nints, ngroups, ny, nx) float32 [DN]
     groupdq : (nints, ngroups, ny, nx) uint8
     gain : (ny, nx) float32 [e-/DN]
-    y, first : int
+    y, left : int
         The row and its first column.
-    diffs : (nints * (ngroups - 1), ncolumns) float32
+    first, stride : int
+        Which differences: from this one on each one so much later.
+    diffs : (ndiffs, ncolumns) float32
         Differences [e-], NaN where a sample is bad; columns beyond the row are left alone.
     """
-    nints, ngroups, _, nx = data.shape
-    last = min(first + diffs.shape[1], nx)
-    gains = gain[y, first:last]
-    n = 0
-    for i in range(nints):
-        for g in range(1, ngroups):
-            now, before = data[i, g, y, first:last], data[i, g - 1, y, first:last]
-            flags, flags_before = groupdq[i, g, y, first:last], groupdq[i, g - 1, y, first:last]
-            target = diffs[n]
-            for x in range(last - first):
-                bad = ((flags[x] | flags_before[x]) & BAD) != 0
-                diff = now[x] * gains[x] - before[x] * gains[x]
-                target[x] = np.float32(np.nan) if bad else diff
-            n += 1
-    return last - first
+    nx, steps = data.shape[3], data.shape[1] - 1
+    right = min(left + diffs.shape[1], nx)
+    gains = gain[y, left:right]
+    for n in range(diffs.shape[0]):
+        i, g = (first + n * stride) // steps, (first + n * stride) % steps + 1
+        now, before = data[i, g, y, left:right], data[i, g - 1, y, left:right]
+        flags, flags_before = groupdq[i, g, y, left:right], groupdq[i, g - 1, y, left:right]
+        target = diffs[n]
+        for x in range(right - left):
+            bad = ((flags[x] | flags_before[x]) & BAD) != 0
+            diff = now[x] * gains[x] - before[x] * gains[x]
+            target[x] = np.float32(np.nan) if bad else diff
+    return right - left
 
 
 @scalar_kernel

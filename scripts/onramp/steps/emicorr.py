@@ -6,6 +6,7 @@ phase of a wave. A wave is known once its phase in every integration is; it can 
 from any rows. Waves are subtracted one after the other, each time rounded to single precision.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -98,6 +99,11 @@ class Smooth(NamedTuple):
     phases: np.ndarray
     """(nints,) float64, of the first sample; in periods."""
 
+    @property
+    def largest(self):
+        """A bound of the wave's size [DN]."""
+        return np.abs(self.amplitudes).max() * np.abs(self.shape).sum(axis=1).max()
+
     def subtract(self, data, first_row, first_quad=0, first_integration=0):
         """
         Subtract the wave from a band, in place.
@@ -131,6 +137,11 @@ class Table(NamedTuple):
     ngroups: int
     """Of an integration."""
 
+    @property
+    def largest(self):
+        """The wave's size [DN]."""
+        return np.abs(self.values).max()
+
     def subtract(self, data, first_row, first_quad=0, first_integration=0):
         """Subtract the wave from a band, in place; as `Smooth.subtract`."""
         integration = self.clock.frame * self.ngroups + self.clock.reset
@@ -140,8 +151,13 @@ class Table(NamedTuple):
                             self.clock[:3], self.values, self.period)  # fmt: skip
 
 
+@functools.lru_cache(maxsize=64)
 def quad_phases(clock, period, first_row, nrows, first_quad, quads):
-    """Return the phases of quads in the first group, (nrows, quads) float64, in periods."""
+    """
+    Return the phases of quads in the first group, (nrows, quads) float64, in periods.
+
+    To be read, not changed.
+    """
     rows = np.arange(first_row, first_row + nrows)
     columns = np.arange(first_quad, first_quad + quads)
     return ((rows[:, None] * clock.row + columns * clock.pixel) / period) % 1
@@ -206,32 +222,30 @@ def value_at(shape, phase):
 
 
 @scalar_kernel
-def _subtract_quads(samples, noise):
-    """Subtract a value for each quad from the samples of a row, in place."""
-    whole = samples.size // QUAD
-    for q in range(whole):
-        for n in range(QUAD):
-            sample = np.float64(samples[QUAD * q + n])
-            samples[QUAD * q + n] = np.float32(sample - noise[q])
-    for x in range(QUAD * whole, samples.size):
-        samples[x] = np.float32(np.float64(samples[x]) - noise[whole])
+def _subtract(samples, noise):
+    for x in range(samples.size):
+        samples[x] = np.float32(np.float64(samples[x]) - noise[x])
 
 
 @kernel
 def _subtract_smooth(data, phase, step, shape, amplitudes, phases):
-    nints, ngroups, ny = data.shape[:3]
-    first, quads = phase.reshape(-1), phase.shape[1]
-    room = np.empty(first.size, np.int32), np.empty(first.size), np.empty(first.size)
+    nints, ngroups, ny, nx = data.shape
+    first, width = phase.reshape(-1), QUAD * phase.shape[1]
+    room = np.empty(first.size, np.int32), np.empty(first.size), np.empty(QUAD * first.size)
+    noise = room[2]
     for i in range(nints):
         for g in range(ngroups):
             _find_noise(first, step * g, phases[i], shape, amplitudes[i], room)
-            for y in range(ny):
-                _subtract_quads(data[i, g, y], room[2][y * quads : (y + 1) * quads])
+            if nx == width:
+                _subtract(data[i, g].reshape(-1), noise)
+            else:
+                for y in range(ny):
+                    _subtract(data[i, g, y], noise[y * width : y * width + nx])
 
 
 @scalar_kernel
 def _find_noise(first, step, start, shape, amplitude, room):
-    """Fill the last of `room` with the values of a wave; see `value_at`."""
+    """Fill the last of `room` with the values of a wave, one for each pixel; see `value_at`."""
     intervals, places, noise = room
     size = shape.shape[0] - 1
     for n in range(first.size):
@@ -241,7 +255,9 @@ def _find_noise(first, step, start, shape, amplitude, room):
         places[n] = place - np.float64(np.int32(place))
     for n in range(first.size):
         wave, t = shape[np.uintp(intervals[n])], places[n]
-        noise[n] = amplitude * (wave[0] + t * (wave[1] + t * (wave[2] + t * wave[3])))
+        value = amplitude * (wave[0] + t * (wave[1] + t * (wave[2] + t * wave[3])))
+        for k in range(QUAD):
+            noise[QUAD * n + k] = value
 
 
 LATE = 3.0 + 2.0**32

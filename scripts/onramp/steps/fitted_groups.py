@@ -3,6 +3,9 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, PERSISTENCE
+from onramp.kernels import kernel, scalar_kernel
+
+GOOD = 0xFF ^ PERSISTENCE  # flags without which a group is good
 
 
 def kept_groups(unusable):
@@ -51,13 +54,38 @@ def usable_groups(groupdq, rules):
     (ngroups,) bool
     """
     usable = np.zeros(groupdq.shape[1], bool)
-    for y in range(groupdq.shape[2]):
-        flags = groupdq[:, :, y]
-        used = (flags & np.uint8(DO_NOT_USE)) == 0
-        if rules.suppress_one_group:
-            good = (flags & np.uint8(0xFF ^ PERSISTENCE)) == 0
-            used &= (good.sum(axis=1) != 1)[:, np.newaxis]
-        usable |= used.any(axis=(0, 2))
-        if usable.all():
-            break
+    _find_usable(groupdq, bool(rules.suppress_one_group), usable)
     return usable
+
+
+@kernel
+def _find_usable(groupdq, suppress, usable):
+    nints, ngroups, ny, nx = groupdq.shape
+    good = np.empty(nx, np.uint8)
+    for i in range(nints):
+        for y in range(ny):
+            good[:] = 0
+            for g in range(ngroups if suppress else 0):
+                _count_good(groupdq[i, g, y], good)
+            left = 0
+            for g in range(ngroups):
+                usable[g] = usable[g] or _any_used(groupdq[i, g, y], good)
+                left += not usable[g]
+            if left == 0:
+                return
+
+
+@scalar_kernel
+def _count_good(flags, good):
+    """Count good groups up to two."""
+    for x in range(flags.size):
+        good[x] += np.uint8(((flags[x] & GOOD) == 0) & (good[x] < 2))
+
+
+@scalar_kernel
+def _any_used(flags, good):
+    """Return whether any ramp, but for those of a single good group, uses a group."""
+    found = False
+    for x in range(flags.size):
+        found |= ((flags[x] & DO_NOT_USE) == 0) & (good[x] != 1)
+    return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL
-from onramp.kernels import inner_kernel, kernel, median_in_place
+from onramp.kernels import kernel, median_in_place, scalar_kernel
 from onramp.steps.differences import BAD
 
 HALO = 1
@@ -149,7 +149,7 @@ def _count_pixels(pixels, first, last, by_amplifier):
                 counts[x] = 0
 
 
-@inner_kernel
+@scalar_kernel
 def _excess(samples, gain, ramp, group, values):
     """Return the excess [e-] of a difference over the median of the clean ones, and that."""
     data, groupdq, _ = samples
@@ -170,7 +170,7 @@ def _excess(samples, gain, ramp, group, values):
     return found - median, median
 
 
-@inner_kernel
+@scalar_kernel
 def _bin(size):
     """Return the bin of a size [e-]."""
     n = 0
@@ -179,7 +179,7 @@ def _bin(size):
     return n
 
 
-@inner_kernel
+@scalar_kernel
 def _begins(north_west, north, north_east, west):
     """
     Return by how much a pixel changes the Euler characteristic of the pixels before it.
@@ -192,7 +192,7 @@ def _begins(north_west, north, north_east, west):
     return 1 - (north_west | west) - north_east
 
 
-@inner_kernel
+@scalar_kernel
 def _new_events(clear, stride, place, back):
     """
     Return how many events begin with a pixel, given all pixels before it.
@@ -213,7 +213,7 @@ def _new_events(clear, stride, place, back):
     return begun
 
 
-@inner_kernel
+@scalar_kernel
 def _charge(clear, stride, place, back):
     """Return the charge [e-] around the first of an event's largest pixels, 0 elsewhere."""
     total = np.float32(0.0)
@@ -227,7 +227,7 @@ def _charge(clear, stride, place, back):
     return total
 
 
-@inner_kernel
+@scalar_kernel
 def _find_flagged(samples, pixels, integration, group, plane, places):
     """
     Find a plane's jumps among the pixels that can be searched.
@@ -256,7 +256,7 @@ def _find_flagged(samples, pixels, integration, group, plane, places):
     return found, lost
 
 
-@inner_kernel
+@scalar_kernel
 def _count_clear(clear, stride, place, back, group, lane, census):
     """Count a clear jump, and the events that begin with it or have their charge around it."""
     by_group, by_amplifier, sizes = census

@@ -11,14 +11,18 @@ LARGEST = np.finfo(np.float32).max
 
 
 @scalar_kernel
-def _sort_finite(diffs, first, stride, block):
-    """Sort the finite differences of one group of each column, infinity after them."""
+def _sort_finite(diffs, block):
+    """Sort the finite differences of each column, infinity after them; tell if there are any."""
+    found = False
     for n in range(block.shape[0]):
-        source, target = diffs[first + n * stride], block[n]
+        source, target = diffs[n], block[n]
         for x in range(target.size):
             finite = np.abs(source[x]) < np.inf
             target[x] = source[x] if finite else np.float32(np.inf)
-    sort_block(block)
+            found |= finite
+    if found:
+        sort_block(block)
+    return found
 
 
 @scalar_kernel
@@ -98,9 +102,9 @@ def _flag_outside(diffs, first, stride, bounds, groupdq, y, left):
     """Flag the differences of a group of each column that are beyond the bounds."""
     steps = groupdq.shape[1] - 1
     lower, upper = bounds
-    for n in range(first, diffs.shape[0], stride):
-        values = diffs[n]
-        flags = groupdq[n // steps, n % steps + 1, y, left : left + values.size]
+    for n in range(diffs.shape[0]):
+        i, g = (first + n * stride) // steps, (first + n * stride) % steps + 1
+        values, flags = diffs[n], groupdq[i, g, y, left : left + diffs.shape[1]]
         for x in range(flags.size):
             outside = (values[x] < lower[x]) | (values[x] > upper[x])
             flags[x] |= np.uint8(JUMP_DET) if outside else np.uint8(0)
@@ -126,14 +130,14 @@ def clip_band(data, groupdq, gain, threshold, across_integrations):
     ndiffs = nints * (ngroups - 1)
     size = ndiffs // stride
     width = block_width(size, nx)
-    diffs = np.zeros((ndiffs, width), np.float32)
+    diffs = np.zeros((size, width), np.float32)
     block = np.empty((size, width), np.float32)
     bounds = np.empty(width), np.empty(width)
     work = np.empty(width), np.empty(width, np.int64), np.empty((2, width))
     for y in range(ny):
         for left in range(0, nx, width):
-            load_columns(data, groupdq, gain, y, left, diffs)
             for first in range(stride):
-                _sort_finite(diffs, first, stride, block)
-                _clip(block, threshold, bounds, work)
-                _flag_outside(diffs, first, stride, bounds, groupdq, y, left)
+                load_columns(data, groupdq, gain, y, left, first, stride, diffs)
+                if _sort_finite(diffs, block):
+                    _clip(block, threshold, bounds, work)
+                    _flag_outside(diffs, first, stride, bounds, groupdq, y, left)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import ZERO, inner_kernel, kernel, scalar_kernel
+from onramp.kernels import ONE, ZERO, inner_kernel, kernel, scalar_kernel
 from onramp.steps.column_medians import column_medians, room_for_medians
 from onramp.steps.differences import (
     BAD,
@@ -55,7 +55,7 @@ def _find_jumpy(groupdq, y, left, right, seen, columns):
 def _load_some(data, groupdq, gain, y, columns, diffs):
     """Fill `diffs` with the differences of some pixels of a row, NaN where a sample is bad."""
     if columns[-1] - columns[0] == columns.size - 1:
-        load_columns(data, groupdq, gain, y, columns[0], diffs)
+        load_columns(data, groupdq, gain, y, columns[0], ZERO, ONE, diffs)
         return
     steps = data.shape[1] - 1
     for n in range(diffs.shape[0]):

@@ -12,7 +12,7 @@ import numpy as np
 from onramp.flags import DO_NOT_USE
 from onramp.pixels import changed_in_one_row, in_one_row
 from onramp.steps.ramp_pixel import Band
-from onramp.steps.ramp_rows import fit_band
+from onramp.steps.ramp_rows import Wholes, fit_band
 
 POWERS = (0.0, 0.4, 1.0, 3.0, 6.0, 10.0)  # of the weights, by signal-to-noise class
 
@@ -187,11 +187,24 @@ def _segment_weights(ngroups):
     return ((length**3 - length) * slope_weights(ngroups)).ravel()
 
 
-@functools.cache
-def _whole_weights(ngroups):
-    """Return the weights of a whole ramp, as `fit_band` takes them."""
-    half = slope_weights(ngroups)[:, ngroups, : (ngroups - 1) // 2 : -1]
-    return np.ascontiguousarray(half.T)
+def _wholes(starts, nints, ngroups):
+    """Return what unbroken ramps are like; see `fit_slopes` for `starts`."""
+    firsts = np.zeros(nints, np.int64) if starts is None else np.array(starts, np.int64)
+    firsts = np.clip(firsts, 0, max(ngroups - 2, 0))
+    return _whole_ramps(firsts.tobytes(), ngroups)
+
+
+@functools.lru_cache(maxsize=16)
+def _whole_ramps(firsts, ngroups):
+    firsts = np.frombuffer(firsts, np.int64).copy()
+    bounds = [0, *(np.flatnonzero(np.diff(firsts)) + 1), firsts.size]
+    runs = [(first, last, firsts[first]) for first, last in zip(bounds, bounds[1:])]
+    weights = np.zeros((len(runs), ngroups // 2, len(POWERS)))
+    for n, (_, _, start) in enumerate(runs):
+        length = ngroups - start
+        half = slope_weights(ngroups)[:, length, :length][:, : (length - 1) // 2 : -1]
+        weights[n, : length // 2] = half.T
+    return Wholes(firsts, np.array(runs, np.int64), weights)
 
 
 def in_rates(noise, rules):
@@ -215,7 +228,7 @@ def frames_of(zeroframe, rules):
     return zeroframe
 
 
-def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, rows=None):
+def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, rows=None, starts=None):
     """
     Fit the slopes of a band of rows.
 
@@ -233,6 +246,9 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, row
         First frames [DN], 0 where unusable; used for ramps without a good group.
     rows : slice, optional
         The rows to fit; the others are left out of the results.
+    starts : sequence of int, optional
+        For each integration the groups at its start that hardly any ramp uses, since they are
+        DO_NOT_USE: slopes are the same but for rounding, and found sooner.
 
     Returns
     -------
@@ -257,7 +273,7 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, row
     model = timing, _segment_weights(ngroups), rules
     first, last, _ = (rows or slice(None)).indices(ny)
     slopes = (Slopes(*map(changed_in_one_row, product)) for product in (rate, rateints))
-    fit_band(band, (first * nx, last * nx), model, _whole_weights(ngroups), *slopes)
+    fit_band(band, (first * nx, last * nx), model, _wholes(starts, nints, ngroups), *slopes)
     rate, rateints = (slopes.rows(first, last) for slopes in (rate, rateints))
     if rules.flag_nan_rates:
         flag_nan(rate, rateints)

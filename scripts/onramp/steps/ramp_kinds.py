@@ -20,7 +20,7 @@ class Differences(NamedTuple):
     counts: np.ndarray
     """(n,) int32, how many are usable."""
     marks: np.ndarray
-    """(3, n) uint8: flags of any group, whether there is a good group, and two of them."""
+    """(3, n) uint8: flags that a clean ramp lacks, whether there is a good group, and two of them."""
 
 
 @inner_kernel
@@ -38,7 +38,6 @@ def room_for_totals(nints, width):
     """Return room for the totals of a stretch."""
     return Totals(
         np.empty((nints, width), np.uint8),
-        np.empty(width, np.int64),
         np.empty(width),
         np.empty((nints, width), np.uint8),
         np.empty((3, width)),
@@ -63,7 +62,6 @@ def _begin(band, y, left, right, totals):
             & (np.abs(dark_current[x]) < np.inf)
         )  # fmt: skip
         totals.dq[x] = pixeldq[x]
-    totals.nclean[:] = 0
     totals.median[:] = 0.0
     totals.sums[:] = 0.0
     totals.lost[:] = 0
@@ -71,31 +69,37 @@ def _begin(band, y, left, right, totals):
 
 
 @scalar_kernel
-def _find_kinds(band, i, y, left, right, rules, differences, totals):
-    """Tell which ramps of one integration are clean, broken or odd; after `_load_differences`."""
+def _find_kinds(band, i, y, left, right, rules, start, differences, totals):
+    """
+    Tell which ramps of one integration are clean, broken or odd; after `_load_differences`.
+
+    Clean ramps have no flag but DO_NOT_USE in all groups before `start`.
+    """
     seen, one, two = differences.marks[0], differences.marks[1], differences.marks[2]
     seen[:], one[:], two[:] = 0, 0, 0
     ngroups = band.data.shape[1]
     looked_at = np.uint8(0xFF ^ PERSISTENCE if rules.suppress_one_group else 0xFF)
     for g in range(ngroups):
         flags = band.groupdq[i, g, y, left:right]
+        expected = np.uint8(DO_NOT_USE if g < start else 0)
         for x in range(right - left):
             good = np.uint8((flags[x] & looked_at) == 0)
             two[x] |= one[x] & good
             one[x] |= good
-            seen[x] |= flags[x]
+            seen[x] |= flags[x] ^ expected
     kind, odd = totals.kind[i], totals.odd[i]
     pixeldq = band.pixeldq[y, left:right]
     for x in range(right - left):
         few = two[x] == 0
         clean = (
-            (seen[x] == 0) & (differences.counts[x] == ngroups - 1) & ((pixeldq[x] & INVALID) == 0)
+            (seen[x] == 0)
+            & (differences.counts[x] == ngroups - 1 - start)
+            & ((pixeldq[x] & INVALID) == 0)
         )
         suppressed = rules.suppress_one_group & few & (one[x] != 0)
         strange = (few & (not rules.suppress_one_group)) | (ngroups == 1)
         odd[x] = ODD if strange else SUPPRESSED if suppressed else 0
         kind[x] = ALONE if strange | (totals.sound[x] == 0) else CLEAN if clean else BROKEN
-        totals.nclean[x] += kind[x] == CLEAN
 
 
 @scalar_kernel
@@ -151,13 +155,13 @@ def _add_medians(band, i, y, left, right, timing, differences, totals):
 
 
 @scalar_kernel
-def look_at_ramps(band, y, left, right, model, differences, totals):
+def look_at_ramps(band, y, left, right, model, starts, differences, totals):
     """Find out how the ramps of a stretch are to be fitted, and their median count rates."""
     timing, _, rules = model
     _begin(band, y, left, right, totals)
     for i in range(band.data.shape[0]):
         _load_differences(band, i, y, left, right, differences.block, differences.counts)
-        _find_kinds(band, i, y, left, right, rules, differences, totals)
+        _find_kinds(band, i, y, left, right, rules, starts[i], differences, totals)
         if rules.reject_unflagged_nan:
             _set_apart_nan(band, i, y, left, right, totals)
         _add_medians(band, i, y, left, right, timing, differences, totals)

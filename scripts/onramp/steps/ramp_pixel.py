@@ -62,8 +62,6 @@ class Totals(NamedTuple):
 
     kind: np.ndarray
     """(nints, n) uint8: CLEAN, BROKEN or ALONE."""
-    nclean: np.ndarray
-    """(n,) int64, number of clean ramps."""
     median: np.ndarray
     """(n,) float64, sum of the ramps' median count rates [DN/s]."""
     odd: np.ndarray

@@ -26,8 +26,23 @@ from onramp.steps.ramp_segments import SNR_CLASSES
 from onramp.steps.ramp_sums import LARGE_VARIANCE
 
 
+class Wholes(NamedTuple):
+    """What unbroken ramps are like: they have no flag but DO_NOT_USE in their first groups."""
+
+    starts: np.ndarray
+    """(nints,) int64, the first group that is not DO_NOT_USE."""
+    runs: np.ndarray
+    """(nruns, 3) int64, integrations that share it: the first, the one past the last, the group."""
+    weights: np.ndarray
+    """(nruns, ngroups // 2, 6) float64, for each run those of the differences between the groups at
+    the same distance from the ends, outermost first, by signal-to-noise class."""
+
+
 class Room(NamedTuple):
     """Room to work on the unbroken ramps of a stretch of n pixels."""
+
+    nclean: np.ndarray
+    """(n,) int64, number of unbroken ramps."""
 
     classes: np.ndarray
     """(n,) unsigned, signal-to-noise class."""
@@ -44,6 +59,7 @@ class Room(NamedTuple):
 @inner_kernel
 def _room(width):
     return Room(
+        np.empty(width, np.int64),
         np.empty(width, np.uintp),
         np.empty(width),
         np.empty(width),
@@ -53,9 +69,15 @@ def _room(width):
 
 
 @scalar_kernel
-def _whole_ramps(count, ngroups, keep, room, totals):
-    """Find errors, variances and weights of unbroken ramps, the same in all integrations."""
-    n = np.float64(ngroups)
+def _whole_ramps(count, ngroups, run, keep, room, totals):
+    """Find errors, variances and weights of unbroken ramps, the same in some integrations."""
+    first, last, start = run
+    n, number = np.float64(ngroups - start), room.nclean
+    number[:] = 0
+    for i in range(first, last):
+        kind = totals.kind[i]
+        for x in range(count):
+            number[x] += kind[x] == CLEAN
     limit = np.inf if keep else LARGE_VARIANCE
     err, var_poisson, var_rnoise = room.constants[0], room.constants[1], room.constants[2]
     kept, combinations = room.constants[3], n * n * n - n
@@ -68,16 +90,16 @@ def _whole_ramps(count, ngroups, keep, room, totals):
         kept[x] = 1.0 if var_r < limit else 0.0
         err[x] = np.sqrt(both) if both <= limit else 0.0
         room.weight[x] = combinations * totals.pixels[5, x]
-        nclean = totals.nclean[x]
+        nclean = number[x]
         totals.sums[1, x] += nclean * (n - 1.0) * totals.pixels[4, x] if nclean > 0 else 0.0
         totals.sums[2, x] += nclean * room.weight[x] if nclean > 0 else 0.0
 
 
 @scalar_kernel
-def _slopes(data, i, y, left, right, noise, weights, room):
-    """Fit the ramps of a stretch in one integration as one segment each."""
-    ngroups = data.shape[1]
-    first, last = data[i, 0, y, left:right], data[i, ngroups - 1, y, left:right]
+def _slopes(data, i, y, left, right, noise, start, weights, room):
+    """Fit the ramps of a stretch in one integration as one segment each, from `start` on."""
+    end = data.shape[1] - 1
+    first, last = data[i, start, y, left:right], data[i, end, y, left:right]
     gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
     classes, slope, weight = room.classes, room.slope, room.looked_up
     for x in range(right - left):
@@ -89,8 +111,8 @@ def _slopes(data, i, y, left, right, noise, weights, room):
             found += np.uintp(square >= limit * limit * variance)
         classes[x] = found
         slope[x] = 0.0
-    for k in range(weights.shape[0]):
-        low, high = data[i, k, y, left:right], data[i, ngroups - 1 - k, y, left:right]
+    for k in range((end + 1 - start) // 2):
+        low, high = data[i, start + k, y, left:right], data[i, end - k, y, left:right]
         for x in range(right - left):  # apart, for LLVM to vectorise the rest
             weight[x] = weights[k, classes[x]]
         for x in range(right - left):
@@ -141,7 +163,7 @@ def _store_mean(y, left, right, keep, totals, rate):
 
 
 @kernel
-def fit_band(band, pixels, model, whole, rate, rateints):
+def fit_band(band, pixels, model, wholes, rate, rateints):
     """
     Fit some pixels of a band.
 
@@ -153,9 +175,7 @@ def fit_band(band, pixels, model, whole, rate, rateints):
         The first, and the one past the last.
     model : tuple
         Timing, weights of segments and Rules, as `onramp.steps.ramp_fit` has them.
-    whole : (ngroups // 2, 6) float64
-        Weights of the differences between the groups at the same distance from the ends of a
-        whole ramp, outermost first, by signal-to-noise class.
+    wholes : Wholes
     rate, rateints : onramp.steps.ramp_fit.Slopes
         To be filled.
     """
@@ -168,17 +188,19 @@ def fit_band(band, pixels, model, whole, rate, rateints):
     keep, y = rules.keep_large_variances, ZERO
     for left in range(first, last, width):
         right = min(left + width, last)
-        look_at_ramps(band, y, left, right, model, differences, totals)
+        look_at_ramps(band, y, left, right, model, wholes.starts, differences, totals)
         add_odd_medians(band, y, left, right, model, ramp, totals)
         find_noise(band, y, left, right, timing, totals)
         charged = False
         for i in range(nints):
             charged |= fit_gathered(band, i, y, left, right, model, totals, broken, rateints)
         charged |= fit_alone(band, y, left, right, model, ramp, totals, rateints)
-        _whole_ramps(right - left, ngroups, keep, room, totals)
-        for i in range(nints):
-            _slopes(band.data, i, y, left, right, band.noise, whole, room)
-            _store_clean(band, i, y, left, right, timing, room, totals, rateints)
+        for n in range(wholes.runs.shape[0]):
+            begin, end, start = wholes.runs[n]
+            _whole_ramps(right - left, ngroups, (begin, end, start), keep, room, totals)
+            for i in range(begin, end):
+                _slopes(band.data, i, y, left, right, band.noise, start, wholes.weights[n], room)
+                _store_clean(band, i, y, left, right, timing, room, totals, rateints)
         _store_mean(y, left, right, keep, totals, rate)
         if charged:
             restore_charge_loss(band, y, left, right, model, ramp, rate, rateints)

@@ -118,40 +118,43 @@ def _add_flags(flags, more):
         flags[x] |= more[x]
 
 
+@scalar_kernel
+def _find_full(samples, threshold, seen, flags):
+    """Add a group's saturated pixels to those seen, flag its floor; tell whether any is new."""
+    fresh, floors = False, False
+    for n in range(samples.size):
+        full = (np.float32(samples[n]) >= threshold[n]) & (seen[n] == 0)
+        seen[n] = np.uint8(1) if full else seen[n]
+        fresh |= full
+        floors |= samples[n] <= 0
+    if floors:
+        for n in range(samples.size):
+            floor = samples[n] <= 0
+            flags[n] |= np.uint8(AD_FLOOR | DO_NOT_USE) if floor else np.uint8(0)
+    return fresh
+
+
 @inner_kernel
 def flag_groups(data, groupdq, threshold, reach):
     """Flag from the first saturated group on, and the floor; (ngroups, ny, nx)."""
     ngroups, ny, nx = data.shape
-    seen = np.zeros((ny, nx), np.uint8)
-    grown = np.zeros((ny, nx), np.uint8)
+    seen, grown = np.zeros(ny * nx, np.uint8), np.zeros(ny * nx, np.uint8)
+    limits = threshold.reshape(-1)
     any_seen = False
     for g in range(ngroups):
-        new = False
-        for y in range(ny):
-            samples, limits, flags = data[g, y], threshold[y], groupdq[g, y]
-            mask = seen[y]
-            fresh = np.uint8(0)
-            floors = np.uint8(0)
-            for x in range(nx):
-                full = np.uint8(np.float32(samples[x]) >= limits[x]) & (np.uint8(1) ^ mask[x])
-                mask[x] |= full
-                fresh |= full
-                floors |= np.uint8(samples[x] <= 0)
-            new |= fresh != 0
-            if floors:
-                for x in range(nx):
-                    floor = np.uint8(samples[x] <= 0)
-                    flags[x] |= floor * np.uint8(AD_FLOOR | DO_NOT_USE)
-        any_seen |= new
-        if new:
-            for y in range(ny):
-                for x in range(nx):
-                    grown[y, x] = seen[y, x]
-            grow(grown, reach)
-        for y in range(ny if any_seen else 0):
-            flags, mask = groupdq[g, y], grown[y]
-            for x in range(nx):
-                flags[x] |= mask[x] * np.uint8(SATURATED)
+        flags = groupdq[g].reshape(-1)
+        if _find_full(data[g].reshape(-1), limits, seen, flags):
+            any_seen = True
+            grown[:] = seen
+            grow(grown.reshape(ny, nx), reach)
+        if any_seen:
+            _flag_where(flags, grown)
+
+
+@scalar_kernel
+def _flag_where(flags, mask):
+    for n in range(flags.size):
+        flags[n] |= np.uint8(SATURATED) if mask[n] != 0 else np.uint8(0)
 
 
 @inner_kernel

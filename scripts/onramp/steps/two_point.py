@@ -8,7 +8,7 @@ column, so that the iteration narrows a window and never looks at the values ins
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import ZERO, kernel, scalar_kernel, sort_block
+from onramp.kernels import ONE, ZERO, kernel, scalar_kernel, sort_block
 from onramp.steps.differences import (
     block_width,
     expected_noise,
@@ -137,7 +137,7 @@ def detect_band(data, groupdq, gain, variance, iterative, nframes, thresholds):
         lowest = thresholds.four_groups if ndiffs == 3 else thresholds.three_groups
     for y in range(ny):
         for left in range(0, nx, width):
-            ncolumns = load_columns(data, groupdq, gain, y, left, diffs)
+            ncolumns = load_columns(data, groupdq, gain, y, left, ZERO, ONE, diffs)
             sortable(diffs, iterative, block, usable)
             sort_block(block)
             row = variance[y, left : left + ncolumns]
