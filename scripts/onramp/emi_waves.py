@@ -166,7 +166,7 @@ class EmiCorrection:
         for some, band in self._parts(samples):
             data = self._corrected(read, band, some)
             spread[some, band.rows] = emicorr_joint.spread(data)
-        limit = np.float32(emicorr_joint.QUIET) * np.median(spread)
+        limit = np.float32(emicorr_joint.QUIET) * emicorr_joint.median(spread)
         quiet = (spread < limit) & (pixeldq == 0)
         del spread
         sums = emicorr_joint.Sums.none(len(shape), ngroups, nints)

@@ -135,15 +135,17 @@ class RampFitting:
         if self.algorithm == LIKELIHOOD:
             return self._maximise_likelihood(band, ramps.inner(band.inner))
         inputs = self._inputs(band, ramps)
-        if self.kept == slice(0, ramps.data.shape[1]):
+        whole = self.kept == slice(0, ramps.data.shape[1])
+        if whole or (self.kept.start == 0 and not self.parameters.save_opt):
             return self._fit(inputs, band.inner)
         parts = [self._fit(part) for part in self._parts(inputs, band.inner)]
         rates, rateints, optional = zip(*parts)
         return Fitted(_stacked(rates), _stacked(rateints), tuple(_joined(optional)))
 
     def _fit(self, inputs, rows=None):
+        groups = ramp_fit.Groups(self.kept.stop - self.kept.start, self._starts())
         rate, rateints = ramp_fit.fit_slopes(
-            *inputs[:4], self.timing, self.rules, inputs.zeroframe, rows, self._starts()
+            *inputs[:4], self.timing, self.rules, inputs.zeroframe, rows, groups
         )
         optional = ()
         if self.parameters.save_opt:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.flags import JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL
+from onramp.flags import DO_NOT_USE, JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL
 from onramp.kernels import kernel, median_in_place, scalar_kernel
 from onramp.steps.differences import BAD
 
@@ -23,6 +23,7 @@ SIZE_EDGES = 10.0 ** np.linspace(1.0, 5.5, 19)
 WORD = 8  # flags looked at together
 BLIND = np.uint32(REFERENCE_PIXEL | NO_GAIN_VALUE)
 FLAGS = np.uint64(int.from_bytes([BAD | JUMP_DET] * WORD))
+EACH = np.uint64(int.from_bytes([DO_NOT_USE] * WORD))
 SEARCHED, FLAGGED, CLEARLY, EVENTS = range(4)
 JUMP_SIZES, EVENT_SIZES = range(2)
 
@@ -62,12 +63,13 @@ class _Samples(NamedTuple):
 
 
 class _Pixels(NamedTuple):
-    """The pixels of a band, which of them can be searched, and their amplifiers."""
+    """The pixels of a band, which of them can be searched, and their amplifiers; room to count."""
 
     dq: np.ndarray
     gain: np.ndarray
     variance: np.ndarray
     known: np.ndarray
+    lost: np.ndarray
     columns: np.ndarray
     rows: np.ndarray
 
@@ -122,7 +124,8 @@ def take_census(data, groupdq, pixeldq, gain, variance, nframes, outputs, inner)
     flags = np.pad(groupdq, ((0, 0), (0, 0), (0, 0), (0, -nx % WORD))) if nx % WORD else groupdq
     samples = _Samples(data, groupdq, np.ascontiguousarray(flags).view(np.uint64))
     known = np.empty((ny, nx), np.bool_)
-    pixels = _Pixels(pixeldq, gain, variance, known, outputs.columns, outputs.rows)
+    lost = np.zeros(nx, np.int64)
+    pixels = _Pixels(pixeldq, gain, variance, known, lost, outputs.columns, outputs.rows)
     nints, ngroups = data.shape[:2]
     _count_pixels(pixels, first, last, census.by_amplifier[SEARCHED])
     census.by_group[SEARCHED, 1:] = nints * census.by_amplifier[SEARCHED].sum()
@@ -228,32 +231,54 @@ def _charge(clear, stride, place, back):
 
 
 @scalar_kernel
-def _find_flagged(samples, pixels, integration, group, plane, places):
+def _all_bad(word):
+    """Return whether each of the flags looked at together is one of a bad sample."""
+    return (word | (word >> np.uint64(1))) & EACH == EACH
+
+
+@scalar_kernel
+def _find_flagged(samples, pixels, plane, rows, places, by_amplifier):
     """
     Find a plane's jumps among the pixels that can be searched.
 
-    Fills a row of `places` with their positions in a plane that has a border of one pixel, then,
-    from the end, with those of differences that are not usable. Returns how many there are of each.
+    Fills `places` with their positions in a plane that has a border of one pixel, and takes
+    differences that are not usable out of `by_amplifier`, those of the given rows. Returns how many
+    there are of each.
     """
     _, groupdq, words = samples
+    integration, group = plane
     ny, nx = pixels.known.shape
-    found = 0
-    lost = 0
+    found = taken = whole = 0
     for y in range(ny):
+        known, lost, lane = pixels.known[y], pixels.lost, pixels.rows[y]
+        counts = rows[0] <= y < rows[1]
         for n in range(words.shape[3]):
-            if not (words[integration, group, y, n] | words[integration, group - 1, y, n]) & FLAGS:
+            word = words[integration, group, y, n] | words[integration, group - 1, y, n]
+            if not word & FLAGS:
                 continue
-            for x in range(n * WORD, min(n * WORD + WORD, nx)):
+            last = min(n * WORD + WORD, nx)
+            if _all_bad(word):
+                for x in range(n * WORD, last):
+                    lost[x] += known[x] & counts
+                whole += 1
+                continue
+            for x in range(n * WORD, last):
                 flags = groupdq[integration, group, y, x]
-                if not pixels.known[y, x]:
+                if not known[x]:
                     continue
                 if (flags | groupdq[integration, group - 1, y, x]) & BAD:
-                    lost += 1
-                    places[plane, ny * nx - lost] = (y + 1) * (nx + 2) + x + 1
+                    by_amplifier[pixels.columns[x] + lane] -= counts
+                    taken += counts
                 elif flags & JUMP_DET:
-                    places[plane, found] = (y + 1) * (nx + 2) + x + 1
+                    places[found] = (y + 1) * (nx + 2) + x + 1
                     found += 1
-    return found, lost
+        if whole and (y + 1 == ny or pixels.rows[y + 1] != lane):
+            whole = 0
+            for x in range(nx):
+                by_amplifier[pixels.columns[x] + lane] -= lost[x]
+                taken += lost[x]
+                lost[x] = 0
+    return found, taken
 
 
 @scalar_kernel
@@ -295,12 +320,10 @@ def _count(samples, pixels, nframes, first, last, census):
                     for n in range(found[old]):
                         clear[old * size + places[old, n]] = 0
                     found[old] = 0
-            found[plane], lost = _find_flagged(samples, pixels, i, g, plane, places)
-            for n in range(ny * nx - lost, ny * nx):
-                y, x = places[plane, n] // stride - 1, places[plane, n] % stride - 1
-                if first <= y < last:
-                    by_group[SEARCHED, g] -= 1
-                    by_amplifier[SEARCHED, pixels.columns[x] + pixels.rows[y]] -= 1
+            found[plane], lost = _find_flagged(
+                samples, pixels, (i, g), (first, last), places[plane], by_amplifier[SEARCHED]
+            )
+            by_group[SEARCHED, g] -= lost
             for n in range(found[plane]):
                 y, x = places[plane, n] // stride - 1, places[plane, n] % stride - 1
                 excess, median = _excess(samples, pixels.gain[y, x], (i, y, x), g, values)

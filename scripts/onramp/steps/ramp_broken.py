@@ -107,7 +107,7 @@ def _gather(band, i, y, left, count, rules, room):
     seen, shared, unusable, good = quality[0], quality[1], quality[2], quality[3]
     for n in range(count):
         seen[n], shared[n], unusable[n], good[n] = 0, 0xFF, 1, 0
-    for g in range(band.data.shape[1]):
+    for g in range(band.ngroups):
         samples, flags = band.data[i, g, y, left:], band.groupdq[i, g, y, left:]
         kept = np.uint8(0xFF ^ JUMP_DET if g == 0 and rules.trimmed else 0xFF)
         my_samples, my_flags = room.samples[g], room.flags[g]

@@ -68,6 +68,16 @@ class Rules(NamedTuple):
         return cls(**chosen, trimmed=bool(trimmed))
 
 
+class Groups(NamedTuple):
+    """Which groups to fit."""
+
+    number: int
+    """The first so many of each ramp."""
+    starts: np.ndarray | int = 0
+    """(nints,) int, or one for all: as many groups at the start hardly any ramp uses, since they
+    are DO_NOT_USE; slopes are the same but for rounding, and found sooner."""
+
+
 class Slopes(NamedTuple):
     """A band of results; rate (ny, nx), rateints (nints, ny, nx)."""
 
@@ -187,11 +197,11 @@ def _segment_weights(ngroups):
     return ((length**3 - length) * slope_weights(ngroups)).ravel()
 
 
-def _wholes(starts, nints, ngroups):
-    """Return what unbroken ramps are like; see `fit_slopes` for `starts`."""
-    firsts = np.zeros(nints, np.int64) if starts is None else np.array(starts, np.int64)
-    firsts = np.clip(firsts, 0, max(ngroups - 2, 0))
-    return _whole_ramps(firsts.tobytes(), ngroups)
+def _wholes(groups, nints):
+    """Return what unbroken ramps are like."""
+    firsts = np.zeros(nints, np.int64)
+    firsts[:] = groups.starts
+    return _whole_ramps(np.clip(firsts, 0, max(groups.number - 2, 0)).tobytes(), groups.number)
 
 
 @functools.lru_cache(maxsize=16)
@@ -228,7 +238,7 @@ def frames_of(zeroframe, rules):
     return zeroframe
 
 
-def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, rows=None, starts=None):
+def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, rows=None, groups=None):
     """
     Fit the slopes of a band of rows.
 
@@ -246,9 +256,8 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, row
         First frames [DN], 0 where unusable; used for ramps without a good group.
     rows : slice, optional
         The rows to fit; the others are left out of the results.
-    starts : sequence of int, optional
-        For each integration the groups at its start that hardly any ramp uses, since they are
-        DO_NOT_USE: slopes are the same but for rounding, and found sooner.
+    groups : Groups, optional
+        Which groups to fit; by default all.
 
     Returns
     -------
@@ -260,20 +269,22 @@ def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, row
         If the shapes differ; the message names both.
     """
     nints, ngroups, ny, nx = data.shape
+    groups = groups or Groups(ngroups)
     if groupdq.shape != data.shape or pixeldq.shape != (ny, nx) or noise.gain.shape != (ny, nx):
         raise ValueError(
             f"data {data.shape}, groupdq {groupdq.shape}, pixeldq {pixeldq.shape} and "
             f"gain {noise.gain.shape} do not belong to one band"
         )
     rules = rules if isinstance(rules, Rules) else Rules(bool(rules))
-    noise, rules = in_rates(noise, rules), effective(rules, ngroups)
+    noise, rules = in_rates(noise, rules), effective(rules, groups.number)
     rate, rateints = Slopes.empty(ny, nx), Slopes.empty(nints, ny, nx)
     planes = data, groupdq, pixeldq, Noise(*map(in_one_row, noise)), frames_of(zeroframe, rules)
-    band = Band(*(part if isinstance(part, Noise) else in_one_row(part) for part in planes))
-    model = timing, _segment_weights(ngroups), rules
+    planes = (part if isinstance(part, Noise) else in_one_row(part) for part in planes)
+    band = Band(*planes, groups.number)
+    model = timing, _segment_weights(groups.number), rules
     first, last, _ = (rows or slice(None)).indices(ny)
     slopes = (Slopes(*map(changed_in_one_row, product)) for product in (rate, rateints))
-    fit_band(band, (first * nx, last * nx), model, _wholes(starts, nints, ngroups), *slopes)
+    fit_band(band, (first * nx, last * nx), model, _wholes(groups, nints), *slopes)
     rate, rateints = (slopes.rows(first, last) for slopes in (rate, rateints))
     if rules.flag_nan_rates:
         flag_nan(rate, rateints)

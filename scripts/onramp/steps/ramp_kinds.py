@@ -77,7 +77,7 @@ def _find_kinds(band, i, y, left, right, rules, start, differences, totals):
     """
     seen, one, two = differences.marks[0], differences.marks[1], differences.marks[2]
     seen[:], one[:], two[:] = 0, 0, 0
-    ngroups = band.data.shape[1]
+    ngroups = band.ngroups
     looked_at = np.uint8(0xFF ^ PERSISTENCE if rules.suppress_one_group else 0xFF)
     for g in range(ngroups):
         flags = band.groupdq[i, g, y, left:right]
@@ -105,7 +105,7 @@ def _find_kinds(band, i, y, left, right, rules, start, differences, totals):
 @scalar_kernel
 def _set_apart_nan(band, i, y, left, right, totals):
     """Make the ramps of one integration that have a NaN odd ones."""
-    for g in range(band.data.shape[1]):
+    for g in range(band.ngroups):
         samples = band.data[i, g, y, left:right]
         for x in range(right - left):
             if np.isnan(samples[x]):
@@ -122,7 +122,7 @@ def _load_differences(band, i, y, left, right, block, counts):
     """
     data, groupdq = band.data, band.groupdq
     counts[:] = 0
-    for k in range(data.shape[1] - 1):
+    for k in range(band.ngroups - 1):
         now, before = data[i, k + 1, y, left:right], data[i, k, y, left:right]
         flags, flags_before = groupdq[i, k + 1, y, left:right], groupdq[i, k, y, left:right]
         target = block[k]

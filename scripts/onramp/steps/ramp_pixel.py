@@ -42,6 +42,8 @@ class Band(NamedTuple):
     """Noise"""
     frames: np.ndarray
     """(nints, ny, nx) float32, first frames [DN], 0 where unusable; empty if there are none."""
+    ngroups: int
+    """Groups to fit, from the first one on."""
 
 
 class Ramp(NamedTuple):
@@ -221,7 +223,7 @@ def restore_charge_loss(band, y, left, right, model, ramp, rate, rateints):
     errors nor the slopes, and a group flagged CHARGELOSS without DO_NOT_USE is left out.
     """
     _, _, rules = model
-    nints, ngroups = band.data.shape[:2]
+    nints, ngroups = band.data.shape[0], band.ngroups
     for x in range(left, right):
         charged = False
         for i in range(nints):

@@ -96,9 +96,9 @@ def _whole_ramps(count, ngroups, run, keep, room, totals):
 
 
 @scalar_kernel
-def _slopes(data, i, y, left, right, noise, start, weights, room):
+def _slopes(band, i, y, left, right, start, weights, room):
     """Fit the ramps of a stretch in one integration as one segment each, from `start` on."""
-    end = data.shape[1] - 1
+    data, noise, end = band.data, band.noise, band.ngroups - 1
     first, last = data[i, start, y, left:right], data[i, end, y, left:right]
     gain, readnoise = noise.gain[y, left:right], noise.readnoise[y, left:right]
     classes, slope, weight = room.classes, room.slope, room.looked_up
@@ -180,7 +180,7 @@ def fit_band(band, pixels, model, wholes, rate, rateints):
         To be filled.
     """
     timing, _, rules = model
-    nints, ngroups = band.data.shape[:2]
+    nints, ngroups = band.data.shape[0], band.ngroups
     first, last = pixels
     width = block_width(ngroups, last - first)
     room, totals, ramp = _room(width), room_for_totals(nints, width), room_for_ramp(ngroups)
@@ -199,7 +199,7 @@ def fit_band(band, pixels, model, wholes, rate, rateints):
             begin, end, start = wholes.runs[n]
             _whole_ramps(right - left, ngroups, (begin, end, start), keep, room, totals)
             for i in range(begin, end):
-                _slopes(band.data, i, y, left, right, band.noise, start, wholes.weights[n], room)
+                _slopes(band, i, y, left, right, start, wholes.weights[n], room)
                 _store_clean(band, i, y, left, right, timing, room, totals, rateints)
         _store_mean(y, left, right, keep, totals, rate)
         if charged:
