@@ -66,7 +66,7 @@ class Window(NamedTuple):
         return slice(self.y, self.y_end), slice(self.x, self.x_end)
 
 
-@inner_kernel
+@scalar_kernel
 def _polynomial(coefficients, t, out):
     """Evaluate a polynomial at each of `t`."""
     degree = coefficients.size - 1
@@ -79,7 +79,7 @@ def _polynomial(coefficients, t, out):
             out[k] = out[k] * t[k] + c
 
 
-@inner_kernel
+@scalar_kernel
 def _solve(coefficients, wavelengths, out):
     """
     Find the trace parameter of each wavelength; NaN where there is none.
@@ -121,15 +121,15 @@ def _newton(c, wavelength, t):
     return np.nan
 
 
-@inner_kernel
-def _search(coefficients, wavelengths, grid, out):
+@scalar_kernel
+def _search(coefficients, wavelengths, grid, at, out):
     """
     Find trace parameters as the reference does: linear in the derivative of squared residuals.
 
-    The nearest of `grid` is found; where it is the first or the last, that is the answer.
+    The nearest of `grid` is found; where it is the first or the last, that is the answer. `at` is
+    room for the wavelengths of the grid.
     """
     last = grid.size - 1
-    at = np.empty(grid.size)
     _polynomial(coefficients, grid, at)
     for k in range(wavelengths.size):
         wave = wavelengths[k]
@@ -170,14 +170,22 @@ def _crossing(at, wave, grid, n):
 
 
 @inner_kernel
-def _trace(samples, pixels, n, t, x, y):
-    """Find the lower left corners of a pixel's samples."""
+def _room_for(samples):
+    """Return room for the parameters and corners of samples, and for wavelengths of the grid."""
+    size = samples.parameters.size
+    return np.empty(size), np.empty(size), np.empty(size), np.empty(samples.grid.size)
+
+
+@scalar_kernel
+def _trace(samples, pixels, n, room):
+    """Find the lower left corners of a pixel's samples; `room` is that of `_room_for`."""
+    t, x, y, at = room
     if samples.inverse == SHARED:
         t = samples.parameters
     elif samples.inverse == SOLVED:
         _solve(pixels.wavelength[n], samples.parameters, t)
     else:
-        _search(pixels.wavelength[n], samples.parameters, samples.grid, t)
+        _search(pixels.wavelength[n], samples.parameters, samples.grid, at, t)
     _polynomial(pixels.x[n], t, x)
     _polynomial(pixels.y[n], t, y)
 
@@ -204,11 +212,12 @@ def trace_bounds(samples, pixels, stride):
     if (nwave - 1) % stride:
         chosen = np.append(chosen, samples.parameters[nwave - 1])
     few = Samples(samples.inverse, chosen, samples.grid, samples.weights)
-    t, x, y = np.empty(chosen.size), np.empty(chosen.size), np.empty(chosen.size)
+    room = _room_for(few)
+    _, x, y, _ = room
     x_low = y_low = np.inf
     x_high = y_high = -np.inf
     for n in range(pixels.flux.size):
-        _trace(few, pixels, n, t, x, y)
+        _trace(few, pixels, n, room)
         for k in range(chosen.size):
             x_low = min(x_low, x[k])
             x_high = max(x_high, x[k])
@@ -237,11 +246,11 @@ def touched(samples, pixels, frame):
         `x_end` is 0 if there is none.
     """
     ny, nx = frame
-    nwave = samples.parameters.size
-    t, xs, ys = np.empty(nwave), np.empty(nwave), np.empty(nwave)
+    nwave, room = samples.parameters.size, _room_for(samples)
+    _, xs, ys, _ = room
     x, x_end, y, y_end = nx, 0, ny, 0
     for n in range(pixels.flux.size):
-        _trace(samples, pixels, n, t, xs, ys)
+        _trace(samples, pixels, n, room)
         for k in range(nwave):
             if not (-1 < xs[k] < nx and -1 < ys[k] < ny):
                 continue
@@ -262,7 +271,7 @@ def _add(image, row, column, value):
     return False
 
 
-@inner_kernel
+@scalar_kernel
 def _share(image, flux, weights, x, y, window):
     """
     Share samples by area among the pixels under them.
@@ -320,12 +329,12 @@ def spread(samples, pixels, images, corner, frame):
     int
         Samples with light within the frame that the window does not hold: to be none.
     """
-    nwave = samples.parameters.size
-    t, x, y = np.empty(nwave), np.empty(nwave), np.empty(nwave)
+    nwave, room = samples.parameters.size, _room_for(samples)
+    _, x, y, _ = room
     window = corner[0], corner[1], frame[1], frame[0]
     missed = 0
     for n in range(pixels.flux.size):
-        _trace(samples, pixels, n, t, x, y)
+        _trace(samples, pixels, n, room)
         for k in range(nwave):
             if not (-1 < x[k] < frame[1] and -1 < y[k] < frame[0]):
                 x[k] = y[k] = -2.0
