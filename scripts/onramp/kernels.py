@@ -37,6 +37,9 @@ scalar_kernel = functools.partial(inner_kernel, _nrt=False)
 which in loops over samples costs more than the work itself."""
 
 
+LANES = 32  # columns that are worked on at once
+SORTED_BYTES = 24_000  # that are sorted while they stay in the first cache
+SHORT_ROW = 512  # bytes of a row that are worth a loop
 ZERO, ONE, NO, YES = np.int64(0), np.int64(1), np.bool_(False), np.bool_(True)
 """What kernels hand to others in place of literals, for which numba would compile these again."""
 
@@ -117,7 +120,16 @@ def _order(low, high):
 
 @scalar_kernel
 def sort_block(block):
-    """Sort the values of each column in place, all columns at once; see `sort_all_columns`."""
+    """Sort the values of each column in place, many columns at once; see `sort_all_columns`."""
+    size, ncolumns = block.shape
+    width = max(SORTED_BYTES // (size * block.itemsize), SHORT_ROW // block.itemsize)
+    width -= width % LANES
+    for first in range(0, ncolumns, width):
+        _sort_some(block, first, min(first + width, ncolumns))
+
+
+@scalar_kernel
+def _sort_some(block, first, last):
     size = block.shape[0]
     p = 1
     while p < size:
@@ -126,7 +138,7 @@ def sort_block(block):
             for start in range(k % p, size - k, 2 * k):
                 for low in range(start, min(start + k, size - k)):
                     if low // (2 * p) == (low + k) // (2 * p):
-                        _order(block[low], block[low + k])
+                        _order(block[low, first:last], block[low + k, first:last])
             k //= 2
         p *= 2
 

@@ -3,11 +3,10 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, SATURATED
-from onramp.kernels import ZERO, median_in_place, scalar_kernel
+from onramp.kernels import LANES, ZERO, median_in_place, scalar_kernel
 
 BAD = DO_NOT_USE | SATURATED
 BLOCK_VALUES = 26_000  # differences that stay in a core's own caches
-LANES = 32  # columns that are worked on at once
 
 
 @scalar_kernel

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.flags import CHARGELOSS, DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import ZERO, inner_kernel, scalar_kernel
-from onramp.steps.differences import LANES
+from onramp.kernels import LANES, ZERO, inner_kernel, scalar_kernel
 from onramp.steps.ramp_pixel import ALONE, BROKEN
 from onramp.steps.ramp_segments import SNR_CLASSES
 from onramp.steps.ramp_sums import LARGE_VARIANCE
