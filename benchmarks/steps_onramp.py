@@ -23,7 +23,7 @@ from onramp.steps.jump_census import HALO
 from ramps import draw, load, save
 from step_cases import CASES, small
 
-PAIRS = 3  # passes with one thread and with two, in turn
+PAIRS = 7  # passes with one thread and with two, in turn
 STREAMS = 5  # passes of the bytes alone
 
 

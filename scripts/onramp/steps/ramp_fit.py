@@ -5,6 +5,7 @@ class and its variances ("Ramp Fitting, Description: OLS").
 """
 
 import functools
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -208,7 +209,7 @@ def _wholes(groups, nints):
 def _whole_ramps(firsts, ngroups):
     firsts = np.frombuffer(firsts, np.int64).copy()
     bounds = [0, *(np.flatnonzero(np.diff(firsts)) + 1), firsts.size]
-    runs = [(first, last, firsts[first]) for first, last in zip(bounds, bounds[1:])]
+    runs = [(first, last, firsts[first]) for first, last in pairwise(bounds)]
     weights = np.zeros((len(runs), ngroups // 2, len(POWERS)))
     for n, (_, _, start) in enumerate(runs):
         length = ngroups - start
@@ -238,7 +239,9 @@ def frames_of(zeroframe, rules):
     return zeroframe
 
 
-def fit_slopes(data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, rows=None, groups=None):
+def fit_slopes(
+    data, groupdq, pixeldq, noise, timing, rules, zeroframe=None, rows=None, groups=None
+):
     """
     Fit the slopes of a band of rows.
 

@@ -20,7 +20,7 @@ class Differences(NamedTuple):
     counts: np.ndarray
     """(n,) int32, how many are usable."""
     marks: np.ndarray
-    """(3, n) uint8: flags that a clean ramp lacks, whether there is a good group, and two of them."""
+    """(3, n) uint8: flags that no clean ramp has, whether there is a good group, and two."""
 
 
 @inner_kernel
