@@ -102,6 +102,35 @@ def test_spread_is_the_standard_deviation():
     np.testing.assert_array_equal(emicorr_joint.spread(data), np.std(data, axis=1))
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 1001, 99_999, 100_000])
+def test_median_is_numpys(size):
+    rng = np.random.default_rng(size)
+    for values in (
+        rng.lognormal(3, 1, size),
+        np.sort(rng.normal(0, 1, size)),
+        rng.integers(0, 5, size),
+        np.where(np.arange(size) % max(1, size // emicorr_joint.SAMPLE), 1.0, 9.0),
+    ):
+        single = values.astype(np.float32)
+        found = emicorr_joint.median(single.reshape(1, -1))
+        assert found.dtype == np.median(single).dtype
+        assert found == np.median(single)
+        single[size // 2] = np.nan
+        assert np.isnan(emicorr_joint.median(single))
+
+
+def test_nothing_is_larger_than_the_bound_of_a_wave():
+    rng = np.random.default_rng(5)
+    clock = emicorr.Clock(1, 28, 2000.3, 0, 0)
+    curve = emicorr.wave_shape(rng.normal(0, 1, 9))
+    smooth = emicorr.Smooth(curve, clock, 53.7, np.array([2.0, -3.0]), np.array([0.1, 0.9]))
+    table = emicorr.Table(rng.normal(0, 1, 54), clock, 53.7, -1, 50)
+    for wave in (smooth, table):
+        data = np.zeros((2, 50, 20, 24), np.float32)
+        wave.subtract(data, 0)
+        assert wave.largest / 5 < np.abs(data).max() <= wave.largest * (1 + 1e-6)
+
+
 def naive_chisq(sums, curve, step, delay, phase):
     """Fit lines and the wave at one phase by least squares, all cells together."""
     nphases, ngroups, nints = sums.signal.shape

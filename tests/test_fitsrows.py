@@ -44,6 +44,19 @@ def image_file(path, values, **keywords):
     return path
 
 
+@pytest.mark.parametrize("name", ["SCI", "SIGNED", "FLOAT"])
+def test_floats_are_the_values(tmp_path, name):
+    words = np.arange(1 << 16, dtype=np.uint16).reshape(2, 256, 128)
+    images = {"SCI": words, "SIGNED": (words - 32768).astype(np.int16), "FLOAT": words / 7}
+    path = tmp_path / "x.fits"
+    hdus = [fits.ImageHDU(values, name=key) for key, values in images.items()]
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(path)
+    with FitsImages(path) as file:
+        got = file.image(name).read_floats(3, 256, (slice(0, 2),))
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, images[name][:, 3:].astype(np.float32))
+
+
 @pytest.mark.parametrize("leading", [(), (slice(1, 2),), (slice(None), slice(0, 3, 2))])
 @pytest.mark.parametrize("rows", [(0, 7), (2, 5), (6, 7), (3, 3)])
 def test_bands_are_those_of_the_whole_image(uncal, rows, leading):

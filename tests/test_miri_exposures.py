@@ -161,16 +161,26 @@ def test_waves_do_not_depend_on_what_is_read_at_once(files, algorithm):
         np.testing.assert_array_equal(data, found[0])
 
 
+@pytest.mark.parametrize("waves", [False, True])
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("brightness", ["faint", "bright"])
-def test_unusable_groups_are_those_of_all_flags(first, brightness, request):
+def test_unusable_groups_are_those_of_all_flags(first, waves, brightness, request, monkeypatch):
     files = request.getfixturevalue(brightness)
-    steps = {"firstframe": {"skip": not first}}
+    steps = {"firstframe": {"skip": not first}, "emicorr": {"skip": not waves}}
     with Exposure(files.uncal) as exposure:
         calibration = calibration_of_exposure(files, exposure, steps)
         calibration.survey(Stopwatch())
-        flags = calibration._flags(0, exposure.shape[2], exposure.shape[1])
+        whole = calibration._flags
+        flags = whole(0, exposure.shape[2], exposure.shape[1])
+        looked_at = []
+
+        def some(first, last, ngroups):
+            looked_at.append(last - first)
+            return whole(first, last, ngroups)
+
+        monkeypatch.setattr(calibration, "_flags", some)
         found = calibration.unusable_groups(5)
+    assert 5 <= sum(looked_at) < exposure.shape[2]
     expected = ((flags & DO_NOT_USE) != 0).all(axis=(2, 3))
     assert expected[:, -1].all()
     assert expected[:, 0].all() == (brightness == "faint")

@@ -24,6 +24,22 @@ def test_libraries_start_no_threads():
     assert int(done.stdout) == 1
 
 
+SETTINGS = """
+from onramp import own_process
+own_process.import_fits()
+from astropy.config import configuration
+from astropy.io import fits
+configuration.get_config = None
+assert fits.conf.strip_header_whitespace is True
+assert fits.Header.fromstring("A       =                    1".ljust(80))["A"] == 1
+"""
+
+
+def test_settings_are_not_looked_up_again():
+    done = subprocess.run([sys.executable, "-c", SETTINGS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 UNITS = """
 import sys
 from onramp import own_process

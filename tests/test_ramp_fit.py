@@ -14,6 +14,7 @@ from onramp.flags import (
 )
 from onramp.steps.gain_scale import rescale
 from onramp.steps.ramp_fit import (
+    Groups,
     Noise,
     Rules,
     Timing,
@@ -307,6 +308,57 @@ def assert_agree(slopes, expected, rtol=2e-5):
     actual = slopes.sci, slopes.err, slopes.var_poisson, slopes.var_rnoise
     for name, plane, truth in zip(("sci", "err", "var_poisson", "var_rnoise"), actual, values):
         np.testing.assert_allclose(plane, truth, rtol, 1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("starts", [2, (4, 1, 1), (0, 2, 3), (9, 9, 9)])
+def test_groups_that_hardly_any_ramp_uses_change_nothing_but_rounding(starts, seed):
+    rng = np.random.default_rng(seed)
+    band = a_band(rng, (3, 7, 6, 11))
+    for flags, start in zip(band[1], np.broadcast_to(starts, 3)):
+        flags[:start] = np.where(rng.random(flags[:start].shape) < 0.9, DO_NOT_USE, flags[:start])
+    if seed % 2:
+        spoil(rng, band)
+    timing = Timing.of(GROUP_TIME, GROUP_TIME, 1)
+    groups = Groups(7, np.array(starts))
+    for plain, known in zip(
+        fit_slopes(*band, timing, SUPPRESSING),
+        fit_slopes(*band, timing, SUPPRESSING, None, None, groups),
+    ):
+        assert np.array_equal(plain.dq, known.dq)
+        for one, other in zip(plain, known):
+            np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_ramps_are_whole_from_the_first_group_in_use_on():
+    shape, starts = (2, 8, 4, 40), np.array([3, 1])
+    rng = np.random.default_rng(3)
+    data = np.cumsum(rng.uniform(90, 110, shape), axis=1).astype(np.float32)
+    groupdq = np.zeros(shape, np.uint8)
+    for flags, start in zip(groupdq, starts):
+        flags[:start] = DO_NOT_USE
+    noise = Noise(*np.full((3, 4, 40), [[[1.8]], [[9.0]], [[0.0]]], np.float32))
+    rest = np.zeros((4, 40), np.uint32), noise, Timing.of(GROUP_TIME, GROUP_TIME, 1), AS_THEY_ARE
+    _, found = fit_slopes(data, groupdq, *rest, None, None, Groups(8, starts))
+    for i, start in enumerate(starts):
+        cut = (np.ascontiguousarray(cube[i : i + 1, start:]) for cube in (data, groupdq))
+        _, expected = fit_slopes(*cut, *rest)
+        np.testing.assert_array_equal(found.var_rnoise[i], expected.var_rnoise[0])
+        np.testing.assert_allclose(found.sci[i], expected.sci[0], rtol=2e-5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_beyond_those_to_be_fitted_do_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    band = a_band(rng, (2, 6, 5, 9))
+    spoil(rng, band)
+    timing = Timing.of(GROUP_TIME, GROUP_TIME, 1)
+    cut = (np.ascontiguousarray(cube[:, :4]) for cube in band[:2])
+    expected = fit_slopes(*cut, *band[2:], timing, SUPPRESSING)
+    found = fit_slopes(*band, timing, SUPPRESSING, None, None, Groups(4))
+    for one, other in zip(found, expected):
+        for values, truth in zip(one, other):
+            assert values.tobytes() == truth.tobytes()
 
 
 SHAPES = [(1, 1, 5, 9), (1, 2, 5, 9), (2, 3, 5, 9), (1, 6, 6, 9), (3, 5, 5, 9), (1, 13, 5, 9)]
