@@ -35,6 +35,7 @@ from onramp.reference_source import folder_of, resolve
 from onramp.software import software
 from onramp.steps import jump
 from onramp.streaming import Stream
+from onramp.user_flags import MaskWithMore
 
 log = logging.getLogger("onramp")
 
@@ -103,8 +104,16 @@ class ExposureJob:
                 for kind, reference in chosen.items()
                 if reference is not None
             }
+            self._add_user_flags(opened, exposure, stack)
             stack.callback(self._discard)
             return self._run(exposure, chosen, opened, stack)
+
+    def _add_user_flags(self, opened, exposure, stack):
+        path = self.parameters.dq_init.user_supplied_dq
+        if path is not None and "mask" in opened and not self.parameters.dq_init.skip:
+            more = MaskWithMore(opened["mask"], path, exposure)
+            stack.callback(more.close)
+            opened["mask"] = more
 
     def _keep_to(self, steps):
         """Skip all other steps."""

@@ -41,8 +41,8 @@ class GroupScale(Step):
 class DqInit(Step):
     """Initialise the pixel and group data quality from the mask reference."""
 
-    user_supplied_dq: None = Field(
-        None, description="File of further flags (not available yet: always null)."
+    user_supplied_dq: str | None = Field(
+        None, description="FITS image of further flags, as large as the exposure's frames."
     )
 
 

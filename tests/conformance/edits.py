@@ -3,6 +3,7 @@
 import asdf
 import numpy as np
 from astropy.io import fits
+from onramp.flags import BAD_REF_PIXEL, DEAD, DO_NOT_USE, HOT
 
 UNIX_EPOCH = 40587.0  # modified Julian date
 SECONDS_OF_A_DAY = 86400.0
@@ -99,6 +100,26 @@ def user_mask(*nints, cut=0):
         mask = np.random.default_rng(17).random((*nints, ny - cut, nx)) < 0.8
         image = fits.ImageHDU(mask.astype(np.float32), name="SCI")
         fits.HDUList([fits.PrimaryHDU(), image]).writeto(_folder(files) / "mask.fits")
+        return {}
+
+    return edit
+
+
+def user_flags(kind="primary", cut=0):
+    """Write flags.fits: what a user knows of some pixels, as 16-bit or 32-bit integers."""
+
+    def edit(files):
+        rng = np.random.default_rng(23)
+        with fits.open(files.uncal) as hdus:
+            ny, nx = hdus["SCI"].shape[-2:]
+        size = ny - cut, nx
+        bits = [0] * 12 + [DO_NOT_USE, HOT, DO_NOT_USE | DEAD, BAD_REF_PIXEL]
+        flags = rng.choice(bits, size).astype(np.uint32)
+        if kind == "primary":
+            hdus = [fits.PrimaryHDU((flags & 0x7FFF).astype(np.int16))]
+        else:
+            hdus = [fits.PrimaryHDU(), fits.ImageHDU(flags, name="DQ")]
+        fits.HDUList(hdus).writeto(_folder(files) / "flags.fits")
         return {}
 
     return edit

@@ -100,6 +100,8 @@ IRS2_CASES = [
           mode="nirspec_irs2", nframes=1),
     _irs2("irs2_preserved_for_later_steps", {"refpix": {"preserve_irs2_refpix": True}},
           crash="operands could not be broadcast", refusal="reference pixels in the frames"),
+    _irs2("irs2_user_flags", {"dq_init": {"user_supplied_dq": "{folder}/flags.fits",
+          "save_results": True}}, edits.user_flags("extension")),
     _irs2("irs2_ipc", edit=bad_edges_and_ipc),
     _irs2("irs2_no_superbias", edit=edits.without("superbias"), ngroups=3, nframes=4,
           rounding=ROUNDING_OF_THE_BIAS),

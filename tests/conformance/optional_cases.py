@@ -195,8 +195,23 @@ def _parts():
     ]  # fmt: skip
 
 
+def _user_flags():
+    given = {"dq_init": {"user_supplied_dq": "{folder}/flags.fits", "save_results": True}}
+    miri = {"nx": 72, "ny": 64, "nints": 2, "ngroups": 6}
+    return [
+        _small("user_flags", SAVE_ALL | given, edits.user_flags()),
+        _small("user_flags_in_an_extension", given, edits.user_flags("extension"), ngroups=3),
+        _small("user_flags_miri", given | {"emicorr": {"skip": False}}, edits.user_flags(),
+               mode="miri_slitlessprism", **miri),
+        _small("user_flags_of_another_size", given, edits.user_flags(cut=1))
+        ._replace(crash="user_dq has shape", refusal="takes integers of shape"),
+        _small("user_flags_skipped", {"dq_init": given["dq_init"] | {"skip": True}},
+               edits.user_flags()),
+    ]  # fmt: skip
+
+
 OPTIONAL_CASES = [
-    *_charge_migration(), *_flicker_noise(), *_persistence(), *_kernels(),
+    *_user_flags(), *_charge_migration(), *_flicker_noise(), *_persistence(), *_kernels(),
     *_picture_frame(), *_dark(),
     *_parts(),
 ]  # fmt: skip

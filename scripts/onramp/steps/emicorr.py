@@ -151,7 +151,7 @@ class Table(NamedTuple):
                             self.clock[:3], self.values, self.period)  # fmt: skip
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=32)
 def quad_phases(clock, period, first_row, nrows, first_quad, quads):
     """
     Return the phases of quads in the first group, (nrows, quads) float64, in periods.

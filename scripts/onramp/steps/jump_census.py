@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.flags import DO_NOT_USE, JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL
+from onramp.flags import JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL
 from onramp.kernels import kernel, median_in_place, scalar_kernel
 from onramp.steps.differences import BAD
 
@@ -23,7 +23,7 @@ SIZE_EDGES = 10.0 ** np.linspace(1.0, 5.5, 19)
 WORD = 8  # flags looked at together
 BLIND = np.uint32(REFERENCE_PIXEL | NO_GAIN_VALUE)
 FLAGS = np.uint64(int.from_bytes([BAD | JUMP_DET] * WORD))
-EACH = np.uint64(int.from_bytes([DO_NOT_USE] * WORD))
+EACH = np.uint64(int.from_bytes([1] * WORD))  # the lowest bit of each flag
 SEARCHED, FLAGGED, CLEARLY, EVENTS = range(4)
 JUMP_SIZES, EVENT_SIZES = range(2)
 
@@ -232,7 +232,7 @@ def _charge(clear, stride, place, back):
 
 @scalar_kernel
 def _all_bad(word):
-    """Return whether each of the flags looked at together is one of a bad sample."""
+    """Return whether each of the flags looked at together is one of a bad sample (bit 0 or 1)."""
     return (word | (word >> np.uint64(1))) & EACH == EACH
 
 
