@@ -87,7 +87,7 @@ def count_optional(data, groupdq, rules, zeroframe=None):
     plane = np.zeros((ny, nx), np.float32)
     noise = Noise(plane, plane, plane)
     pixeldq = np.zeros((ny, nx), np.uint32)
-    band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules))
+    band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules), data.shape[1])
     return _count_band(band, rules)
 
 
@@ -121,7 +121,8 @@ def optional_results(data, groupdq, noise, timing, rules, rateints, first_read, 
             "do not belong to one band"
         )
     noise, rules = in_rates(noise, rules), effective(rules, ngroups)
-    band = Band(data, groupdq, np.zeros((ny, nx), np.uint32), noise, frames_of(zeroframe, rules))
+    pixeldq = np.zeros((ny, nx), np.uint32)
+    band = Band(data, groupdq, pixeldq, noise, frames_of(zeroframe, rules), ngroups)
     results = OptionalResults.empty(nints, *_count_band(band, rules), (ny, nx))
     model = timing, line_weights(ngroups), rules, float(first_read)
     _fill_band(band, model, rateints.sci, results)
