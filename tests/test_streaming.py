@@ -103,8 +103,9 @@ def test_bits_of_options_depend_on_neither(exposure, tmp_path, name):
     [
         ((1, 10, 2048, 2048), 65),  # 12 MB
         ((500, 60, 256, 256), 8),  # never less
-        ((200, 20, 416, 72), 14),  # short rows: planes of 1024 pixels
-        ((3000, 20, 416, 72), 8),  # but no more than 48 MB for that
+        ((100, 20, 416, 72), 56),  # short rows: planes of 4096 pixels
+        ((200, 20, 416, 72), 41),  # but no more than 96 MB for that
+        ((3000, 20, 416, 72), 8),
         ((1, 2, 2048, 16), 128),  # never more
         ((1, 5, 32, 32), 32),  # than there are
     ],
