@@ -85,7 +85,6 @@ def test_nothing_said_changes_nothing():
     [
         ("dark_current", "dark_output", "x.fits", "null"),
         ("jump", "rejection_threshold", "many", "4.0"),
-        ("dq_init", "user_supplied_dq", "x.fits", "null"),
     ],
 )
 def test_values_that_cannot_be_followed(step, name, value, remedy):
