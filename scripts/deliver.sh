@@ -1,6 +1,7 @@
 # Move what a batch has staged of an exposure to where it belongs; fail if the exposure failed.
 # Called with the folder that was staged, the crash file, the picture that was drawn beside the
-# products ('' for none of either), and the other files.
+# products ('' for none of either), and the other files that the rule is known to make; the last of
+# these is beside all that steps have been told to save.
 staged=$1
 crash_file=$2
 picture=$3
@@ -9,6 +10,14 @@ taken=$staged.$$.taken
 mv "$staged" "$taken" || exit 1
 [ -z "$crash_file" ] || rm -f "$crash_file"
 [ -z "$picture" ] || rm -f "$picture"
+for file in "$@"; do last=$file; done
+for saved in "$taken"/*; do
+    declared=0
+    for file in "$@" ${crash_file:+"$crash_file"}; do
+        [ "${saved##*/}" != "${file##*/}" ] || declared=1
+    done
+    [ $declared = 1 ] || [ ! -f "$saved" ] || mv -f "$saved" "${last%/*}/" || exit 1
+done
 for file in "$@" ${crash_file:+"$crash_file"}; do
     [ ! -e "$taken/${file##*/}" ] || mv -f "$taken/${file##*/}" "$file" || exit 1
 done

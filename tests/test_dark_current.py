@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onramp.steps.dark_current import Readout, groups_needed, match_readout, subtract_dark, usable
+from onramp.steps.dark_current import (
+    Readout,
+    groups_needed,
+    match_readout,
+    match_whole,
+    subtract_dark,
+    usable,
+    whole_readout,
+)
 
 
 def naive_match(dark, science, pattern):
@@ -44,6 +52,25 @@ def test_the_same_pattern_is_taken_as_it_is():
     assert np.array_equal(matched, np.nan_to_num(dark, nan=0.0))
     assert groups_needed(Readout(5, 4, 1), pattern) == 5
     assert groups_needed(Readout(20, 4, 1), pattern) == 9
+
+
+@pytest.mark.parametrize(
+    ("science", "pattern"),
+    [
+        (Readout(3, 4, 1), Readout(9, 4, 1)),
+        (Readout(12, 4, 1), Readout(9, 4, 1)),
+        (Readout(12, 4, 1), Readout(9, 1, 0)),
+        (Readout(2, 4, 1), Readout(30, 2, 1)),
+    ],
+)
+def test_the_whole_dark_begins_with_what_is_subtracted(science, pattern):
+    dark = a_dark(np.random.default_rng(2), pattern.ngroups)
+    used = match_readout(dark.copy(), science, pattern)
+    whole = match_whole(dark.copy(), science, pattern)
+    readout = whole_readout(science, pattern)
+    assert len(whole) == readout.ngroups >= science.ngroups
+    assert (readout.nframes, readout.groupgap) == (science.nframes, science.groupgap)
+    np.testing.assert_array_equal(whole[: len(used)], used)
 
 
 @pytest.mark.parametrize(("ngroups", "nframes", "groupgap"), [(8, 1, 0), (3, 2, 1), (4, 3, 0)])

@@ -158,6 +158,29 @@ def test_suffixes():
     steps = load({"steps": {"jump": {"save_results": True}}}, "x").steps
     assert targets.suffixes(steps, False) == ("rate", "rateints", "jump")
     assert targets.suffixes(steps, True) == ("rate", "rateints", "ramp", "jump")
+    steps = load({"steps": {"ramp_fit": {"save_opt": True}}}, "x").steps
+    assert targets.suffixes(steps, False) == ("rate", "rateints", "fitopt")
+    steps = load({"steps": {"ramp_fit": {"save_opt": True, "opt_name": "my"}}}, "x").steps
+    assert targets.suffixes(steps, False) == ("rate", "rateints"), "no pattern for its name"
+
+
+@pytest.mark.parametrize(
+    ("step", "values"),
+    [("dark_current", {"dark_output": "dark"}), ("ramp_fit", {"save_opt": True, "opt_name": "x"})],
+)
+def test_two_exposures_do_not_write_one_file(folder, step, values):
+    with pytest.raises(ParameterError, match=r"'a' and 'b' would write the same file; put {expos"):
+        find("uncal", steps={step: values})
+    assert len(find("uncal/a_uncal.fits", steps={step: values})) == 1
+    named = {name: f"{{exposure}}_{v}" if v is not True else v for name, v in values.items()}
+    assert len(find("uncal", steps={step: named})) == 2
+
+
+def test_a_sheet_may_name_the_file_of_each_exposure(folder):
+    rows = "exposure\tuncal\tsteps.dark_current.dark_output\n"
+    rows += "".join(f"{name}\tuncal/{name}_uncal.fits\tof_{name}\n" for name in "ab")
+    found = find(sheet(folder, rows))
+    assert [t.parameters.dark_current.dark_output for t in found.values()] == ["of_a", "of_b"]
 
 
 def test_folder_of_products(folder):

@@ -18,9 +18,10 @@ from onramp import (
     product_contents,
     provenance,
     references,
+    saved_dark,
     superstripe_products,
 )
-from onramp.errors import InputError
+from onramp.errors import InputError, ParameterError
 from onramp.exposure import Exposure
 from onramp.frame_products import PARTS
 from onramp.jump_report import header_cards, report_as_dict, report_lines
@@ -29,7 +30,7 @@ from onramp.output_folders import make_output_folder
 from onramp.parameters import STEPS, Detector1Parameters
 from onramp.pending_file import SmallFile
 from onramp.pipelines import dark_steps, only_steps
-from onramp.product_list import RAMP
+from onramp.product_list import RAMP, chosen_name
 from onramp.products import Product, ProductFile
 from onramp.reference_source import folder_of, resolve
 from onramp.software import software
@@ -132,6 +133,7 @@ class ExposureJob:
         stream.survey()
         products, stream.recorders = self._products(stream, exposure, chosen)
         early = superstripe_products.take_early(stream.recorders) if exposure.superstriped else {}
+        dark = self._open_dark(stream, exposure)
         outcome = stream.run()
         superstripe_products.write_early(stream, early, self.early_ramps)
         statistics = self._statistics(stream, exposure, chosen, outcome)
@@ -148,6 +150,8 @@ class ExposureJob:
                 f"{f' by {limits.path}' if limits else ''}; there is no rate"
             )
         self._finish_ramps(stream)
+        if dark is not None:
+            saved_dark.write(dark, stream.calibration, exposure)
         for product in self.open_products:
             product.complete()
         if self.on_disk:
@@ -198,8 +202,26 @@ class ExposureJob:
         }
         return products, recorders
 
+    def _open_dark(self, stream, exposure):
+        """Open the file for the dark as it is subtracted, or return None if it is not wanted."""
+        wanted = self.parameters.dark_current.dark_output
+        if not (wanted and self.on_disk and stream.states.get("dark_current") == "COMPLETE"):
+            return None
+        return self._open(
+            saved_dark.header(
+                chosen_name(wanted, exposure.name), stream.calibration, exposure,
+                self.provenance.date,
+            ),
+            saved_dark.extensions(stream.calibration, exposure),
+        )[-1]  # fmt: skip
+
     def _open(self, header, extensions):
         opened = []
+        if header["FILENAME"] in [product.header["FILENAME"] for product in self.open_products]:
+            raise ParameterError(
+                f"{self.uncal}: two products would be named {header['FILENAME']}; choose another "
+                "dark_current.dark_output or ramp_fit.opt_name"
+            )
         if self.in_memory:
             opened.append(Product(header, extensions))
         if self.on_disk:

@@ -86,10 +86,10 @@ def primary_header(uncal, file_name, model, states, references, provenance):
         provenance.date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3],
         "UTC date file created",
     )
-    header["FILENAME"] = _fitting(file_name, "Name of the file")
+    header["FILENAME"] = fitting(file_name, "Name of the file")
     header["DATAMODL"] = (model, "Type of data model")
     for keyword, value, comment in software_cards():
-        header[keyword] = _fitting(value, comment)
+        header[keyword] = fitting(value, comment)
     header["H_UNCAL"] = provenance.uncal_sha256
     _title(header, "Reference file information")
     header["CRDS_CTX"] = (provenance.context or "N/A", "CRDS context (.pmap), N/A for a folder")
@@ -99,7 +99,7 @@ def primary_header(uncal, file_name, model, states, references, provenance):
         if kind in ONLY_IF_USED and kind not in references:
             continue
         reference = references.get(kind)
-        header[f"R_{suffix}"] = _fitting(reference.name if reference else "N/A", comment)
+        header[f"R_{suffix}"] = fitting(reference.name if reference else "N/A", comment)
         if reference:
             header[f"H_{suffix}"] = reference.sha256
     _title(header, "Calibration step information")
@@ -111,7 +111,7 @@ def primary_header(uncal, file_name, model, states, references, provenance):
     return header
 
 
-def _fitting(text, comment):
+def fitting(text, comment):
     """Return a keyword's text with as much of its comment as a card can hold."""
     return text, comment[: max(0, CARD - len("KEYWORD = '' / ") - len(text))]
 

@@ -14,6 +14,7 @@ from onramp.product_list import (
     OPTIONAL,
     OPTIONAL_PRODUCTS,
     RAMP,
+    chosen_name,
     model_of,
     saved_products,
     wanted_products,
@@ -82,7 +83,7 @@ def header_of(kind, stream, chosen, provenance):
     early = superstripe_products.in_stripes(exposure, kind.step)
     header = headers.primary_header(
         superstripe_products.primary_header(exposure, kind.step),
-        f"{exposure.name}_{kind.suffix}.fits",
+        _file_name(kind, stream),
         superstripe_products.MODEL if early else model_of(kind, exposure.exp_type),
         states,
         _used_references(chosen, stream, done),
@@ -100,6 +101,13 @@ def header_of(kind, stream, chosen, provenance):
     if stream.gain_factor is not None and stream.fits and fitted:
         header["GAINFACT"] = (stream.gain_factor, "Gain scale factor")
     return header
+
+
+def _file_name(kind, stream):
+    chosen = stream.parameters.ramp_fit.opt_name
+    if kind.step == OPTIONAL and chosen:
+        return chosen_name(chosen, stream.exposure.name, kind.suffix)
+    return f"{stream.exposure.name}_{kind.suffix}.fits"
 
 
 def _steps_done(kind, stream):

@@ -1,5 +1,6 @@
 """Which products an exposure gets, under the reference pipeline's names."""
 
+import os
 from typing import NamedTuple
 
 from onramp.parameters import STEPS
@@ -37,6 +38,36 @@ OPTIONAL_PRODUCTS = {
     LEAST_SQUARES: ProductKind("fitopt", OPTIONAL, SEGMENTS),
     LIKELIHOOD: ProductKind("likely_chisq", OPTIONAL, IMAGE),
 }
+
+
+SUFFIXES = (
+    *("rate", "rateints", "ramp", *STEPS),
+    *(kind.suffix for kind in OPTIONAL_PRODUCTS.values()),
+    *(kind.suffix for kinds in STEP_PRODUCTS.values() for kind in kinds),
+)
+EXPOSURE = "{exposure}"
+
+
+def chosen_name(text, exposure, suffix=None) -> str:
+    """
+    Return the name of a file that a user has named.
+
+    Parameters
+    ----------
+    text : str
+        With or without an ending, which is not used; EXPOSURE in it stands for the exposure's name.
+    exposure : str
+    suffix : str, optional
+        What the name is to end in, in place of a known product's.
+    """
+    stem = os.path.splitext(text.replace(EXPOSURE, exposure))[0]
+    if suffix is None:
+        return f"{stem}.fits"
+    for known in sorted(("uncal", *SUFFIXES), key=len, reverse=True):
+        if stem.endswith(f"_{known}"):
+            stem = stem.removesuffix(f"_{known}")
+            break
+    return f"{stem}_{suffix}.fits"
 
 
 def model_of(kind, exp_type) -> str:

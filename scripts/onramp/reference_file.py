@@ -140,6 +140,13 @@ class OpenReference:
         stored = np.bitwise_or.reduce(stored.reshape(-1, *stored.shape[-2:]), axis=0)
         return translate(stored, self._definition)
 
+    def dq_of_integrations(self, first=0, last=None) -> np.ndarray:
+        """Return rows of the cut data quality as it is stored, (..., last - first, nx) uint32."""
+        if not self.has("DQ"):
+            found = self.dq(first, last)
+            return found if len(self.shape("SCI")) < 4 else found[None, None]
+        return translate(self._stored("DQ", first, last, None, slice(None)), self._definition)
+
     def read_interleaved(self, name, first=0, last=COLUMNS) -> np.ndarray:
         """Return rows of an IRS2 image with the reference pixels, (rows, 2048) float32."""
         with np.errstate(over="ignore"):

@@ -1,10 +1,12 @@
 """The parameters of each step: name, type, default, bounds and one line of meaning."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 FRACTIONS = ("none", "quarter", "half", "all")
+UNFIT = re.compile(r"[/\x00-\x1f\x7f]")  # in the name of a file
 
 
 def _cores(value):
@@ -20,9 +22,16 @@ def _no_bool(value):
     return value
 
 
+def _file_name(value):
+    if isinstance(value, str) and (UNFIT.search(value) or value.startswith(".")):
+        raise ValueError("expected the name of a file, without folder; products go to output_dir")
+    return value
+
+
 Cores = Annotated[str, BeforeValidator(_cores)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_no_bool)]
+FileName = Annotated[str, BeforeValidator(_file_name), Field(max_length=200)]
 
 
 class Step(BaseModel):
@@ -123,8 +132,11 @@ class DarkCurrent(Step):
     average_dark_current: Number | None = Field(
         None, ge=0, description="Mean dark current whose noise is added [e-/s]; null: reference's."
     )
-    dark_output: None = Field(
-        None, description="File for the averaged dark (not available yet: always null)."
+    dark_output: FileName | None = Field(
+        None,
+        min_length=1,
+        description="Write the dark as it was subtracted under this name; {exposure} in it is the "
+        "exposure's.",
     )
 
 
@@ -256,7 +268,11 @@ class RampFit(Step):
         description="Write the optional product: `fitopt`, or `likely_chisq` for `LIKELY`.",
     )
     int_name: Literal[""] = Field("", description="No effect, as in the reference.")
-    opt_name: Literal[""] = Field("", description="Name of the optional product; no effect yet.")
+    opt_name: FileName = Field(
+        "",
+        description="What the optional product's name begins with, in place of the exposure's; "
+        "{exposure} in it is that.",
+    )
     flag_all_jump_ramps: bool = Field(
         False,
         description="OLS_C: ramps whose every group is a jump are NaN and DO_NOT_USE; the "

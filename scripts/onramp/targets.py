@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 from onramp.configuration import Configuration
 from onramp.errors import InputError, OutputError, ParameterError
 from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
-from onramp.product_list import LEAST_SQUARES, OPTIONAL_PRODUCTS, wanted_products
+from onramp.product_list import (
+    EXPOSURE,
+    LEAST_SQUARES,
+    OPTIONAL_PRODUCTS,
+    chosen_name,
+    wanted_products,
+)
 
 ENDING = "_uncal.fits"
 NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]*"
@@ -60,7 +66,27 @@ def find(configuration: Configuration) -> dict[str, Target]:
         if own:
             parameters = _merged(configuration, own, f"{asked}: exposure '{exposure}'")
         found[exposure] = Target(exposure, uncal, parameters)
+    _check_names(found.values())
     return found
+
+
+def _check_names(targets):
+    """Check that no two exposures write a file of the same name that was chosen by the user."""
+    users = {}
+    for target in targets:
+        steps = target.parameters
+        for option, name in (
+            ("dark_current.dark_output", steps.dark_current.dark_output),
+            ("ramp_fit.opt_name", steps.ramp_fit.save_opt and steps.ramp_fit.opt_name),
+        ):
+            if name:
+                path = chosen_name(name, target.exposure)
+                other = users.setdefault((option, path), target.exposure)
+                if other != target.exposure:
+                    raise ParameterError(
+                        f"steps.{option}={name!r}: '{other}' and '{target.exposure}' would write "
+                        f"the same file; put {EXPOSURE} in it, or a name for each in a sheet"
+                    )
 
 
 def _files(asked):
@@ -160,7 +186,7 @@ def suffixes(steps: Detector1Parameters, save_calibrated_ramp: bool) -> tuple[st
     """Return what the names of an exposure's products end in."""
     fit = steps.ramp_fit
     wanted = wanted_products(steps, not fit.skip, save_calibrated_ramp)
-    if fit.save_opt and not fit.skip and fit.algorithm == LEAST_SQUARES:
+    if fit.save_opt and not fit.skip and fit.algorithm == LEAST_SQUARES and not fit.opt_name:
         wanted.append(OPTIONAL_PRODUCTS[LEAST_SQUARES])
     return tuple(kind.suffix for kind in wanted)
 

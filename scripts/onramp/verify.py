@@ -13,17 +13,11 @@ from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
 from onramp.parameter_record import ENDING as PARAMETERS
 from onramp.parameter_record import text as text_of_parameters
-from onramp.parameters import STEPS
-from onramp.product_list import OPTIONAL_PRODUCTS, STEP_PRODUCTS
+from onramp.product_list import SUFFIXES
 from onramp.provenance import ENDING
 from onramp.provenance_record import Record, RecordError, load, open_regular
 
-SUFFIXES = (
-    *("wfss_contam", "simul", "simul_slits", "contam"),
-    *("rate", "rateints", "ramp", *STEPS),
-    *(kind.suffix for kind in OPTIONAL_PRODUCTS.values()),
-    *(kind.suffix for kinds in STEP_PRODUCTS.values() for kind in kinds),
-)
+ENDINGS = *SUFFIXES, "wfss_contam", "simul", "simul_slits", "contam"
 HEADER_START = 28_800  # bytes
 
 
@@ -188,7 +182,7 @@ def _unclaimed(folder, claimed):
     """Return products of onramp that no record knows."""
     found = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        ours = entry.name.endswith(tuple(f"_{suffix}.fits" for suffix in SUFFIXES))
+        ours = entry.name.endswith(tuple(f"_{suffix}.fits" for suffix in ENDINGS))
         if ours and entry.name not in claimed and entry.name[0] != "." and _by_onramp(entry.path):
             found.append(Finding(entry.path, "no record tells of it"))
     return found

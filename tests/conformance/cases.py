@@ -1,7 +1,7 @@
 """What is compared: simulated exposures, parameters, and changes to their files."""
 
 import edits
-from case import Case
+from case import SAVED_DARK, Case
 from miri_cases import MIRI_CASES
 from onramp.parameters import STEPS
 from onramp.simulate import DEMONSTRATION
@@ -25,6 +25,9 @@ SAVE_SKIPPED = {
     **SAVE_ALL,
     **{step: {"skip": True, "save_results": True} for step in ("superbias", "dark_current")},
 }
+
+
+NAMED_OPTIONAL = {"save_opt": True, "opt_name": "my_rate.fits"}
 
 
 def _small(
@@ -73,15 +76,16 @@ def _frames():
 def _dark():
     average = {"dark_current": {"average_dark_current": 0.05}}
     return [
-        _small("dark_short", dark_groups=3, ngroups=8),
+        _small("dark_short", SAVED_DARK, dark_groups=3, ngroups=8),
         _small("dark_of_one_group", dark_groups=1, ngroups=5, crash="IndexError"),
         _small("dark_without_groups", edit=edits.flat_dark, crash="wrong number of dimensions",
                refusal="expected 3 dimensions"),
-        _small("dark_short_averaged", mode="nircam_bright", dark_groups=7),
-        _small("dark_short_of_same_frames", mode="nircam_bright", dark_groups=3, dark_nframes=2,
+        _small("dark_short_averaged", SAVED_DARK, mode="nircam_bright", dark_groups=7),
+        _small("dark_short_of_same_frames", SAVED_DARK, mode="nircam_bright", dark_groups=3,
+               dark_nframes=2, dark_groupgap=3),
+        _small("dark_of_same_frames", SAVED_DARK, mode="nircam_bright", dark_nframes=2,
                dark_groupgap=3),
-        _small("dark_of_same_frames", mode="nircam_bright", dark_nframes=2, dark_groupgap=3),
-        _small("dark_coarser", dark_nframes=4, dark_groups=10),
+        _small("dark_coarser", SAVED_DARK, dark_nframes=4, dark_groups=10),
         _small("dark_coarser_gap", mode="nircam_bright", edit=edits.dark_patterns(2, 4)),
         _small("dark_average_parameter", average),
         _small("dark_average_zero", {"dark_current": {"average_dark_current": 0.0}},
@@ -288,7 +292,8 @@ def _likelihood():
     alone = {"ramp_fit": likely, "jump": {"skip": True}}
     return [
         _small("likely", {"ramp_fit": likely}),
-        _small("likely_saved", {"ramp_fit": likely | {"save_opt": True}}, ngroups=8),
+        _small("likely_saved", {"ramp_fit": likely | NAMED_OPTIONAL},
+               ngroups=8),
         _small("likely_alone", alone, ngroups=10),
         _small("likely_of_4_groups", {"ramp_fit": likely}, ngroups=4),
         _small("likely_of_3_groups", {"ramp_fit": likely | {"save_opt": True}}, ngroups=3),

@@ -3,7 +3,7 @@
 import edits
 import numpy as np
 from astropy.io import fits
-from case import Case
+from case import SAVED_DARK, Case
 from cases import AFTER_JUMPS, SAVE_ALL
 from onramp.simulate import simulate
 
@@ -118,8 +118,9 @@ def _references():
         _small("readnoise_unusable", edit=unusable_values("readnoise", *bad)),
         _small("readnoise_unusable_likely", LIKELY, unusable_values("readnoise", *bad), ngroups=8),
         _small("superbias_unusable", edit=unusable_values("superbias", nan), mode="nircam_bright"),
-        _small("dark_unusable", edit=unusable_values("dark", nan)),
-        _small("dark_unusable_averaged", edit=unusable_values("dark", nan), mode="nircam_bright"),
+        _small("dark_unusable", SAVED_DARK, unusable_values("dark", nan)),
+        _small("dark_unusable_averaged", SAVED_DARK, unusable_values("dark", nan),
+               mode="nircam_bright"),
         _small("linearity_unusable", edit=unusable_values("linearity", nan, 0.0,
                                                           extension="COEFFS")),
         _small("saturation_unusable", edit=unusable_values("saturation", nan, 0.0, -5.0)),
@@ -180,7 +181,8 @@ def _parts():
         Case("segment_with_all_times", segment_with_all_times),
         _small("integration_of_zeros_clipped", {}, edits.integration_of_zeros, nints=100,
                ngroups=4, nx=40, ny=32),
-        _small("integration_of_zeros_optional", {"ramp_fit": {"save_opt": True}},
+        _small("integration_of_zeros_optional",
+               {"ramp_fit": {"save_opt": True, "opt_name": "segments"}},
                edits.integration_of_zeros),
         _small("integration_saturated_zero_frame", ONE_GROUP_KEPT, edits.integration_saturated,
                zero_frame=True),

@@ -1,7 +1,7 @@
 """MIRI's exposures and steps that both pipelines process."""
 
 import miri_edits
-from case import Case
+from case import SAVED_DARK, Case
 from onramp.pipelines import steps_of
 
 ALWAYS_OFF = "charge_migration", "picture_frame", "clean_flicker_noise", "persistence"
@@ -97,12 +97,12 @@ def _references():
     return [
         *cases,
         _small("no_emicorr", EMI, miri_edits.without("emicorr")),
-        _small("dark_short", dark_groups=3),
-        _small("dark_of_1_integration", dark_integrations=1),
-        _small("dark_of_5_integrations", dark_integrations=5),
+        _small("dark_short", SAVED_DARK, dark_groups=3),
+        _small("dark_of_1_integration", SAVED_DARK, dark_integrations=1),
+        _small("dark_of_5_integrations", SAVED_DARK, dark_integrations=5),
         _small("dark_mean", {"dark_current": {"average_dark_current": 0.1}}),
         _small("ipc", edit=miri_edits.ipc_kernel),
-        _small("frames_averaged", readpatt="FAST", nframes=4, ngroups=5),
+        _small("frames_averaged", SAVED_DARK, readpatt="FAST", nframes=4, ngroups=5),
     ]
 
 

@@ -83,7 +83,7 @@ def test_nothing_said_changes_nothing():
 @pytest.mark.parametrize(
     ("step", "name", "value", "remedy"),
     [
-        ("dark_current", "dark_output", "x.fits", "null"),
+        ("emicorr", "user_supplied_reffile", "x.fits", "null"),
         ("jump", "rejection_threshold", "many", "4.0"),
     ],
 )

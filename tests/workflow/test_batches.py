@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from astropy.io.fits import FITSDiff
+from onramp.verify import verify
 
 from .conftest import NAMES, NIRCAM, NIRSPEC, environment
 
@@ -46,6 +47,19 @@ def test_products_are_those_of_single_jobs(batched, first_run):
         assert f"{name}: detector1 done" in (batched.results / f"logs/{name}.log").read_text()
     assert not list(batched.results.glob(".*"))
     assert batched.rerun()[0] == set()
+
+
+def test_batches_deliver_what_steps_save(batched):
+    flicker = {"skip": False, "save_mask": True, "save_noise": True}
+    fit = {"algorithm": "LIKELY", "save_opt": True}
+    batched.configure(batch_seconds=100, steps={"clean_flicker_noise": flicker, "ramp_fit": fit})
+    assert batched.rerun()[0] == NAMES
+    for name in NAMES:
+        for suffix in ("mask", "flicker_noise", "likely_chisq"):
+            assert (batched.results / f"{name}_{suffix}.fits").exists()
+    found = verify(batched.results)
+    assert not found.findings
+    assert found.products == 10
 
 
 def test_batches_on_and_off_rerun_nothing(finished):

@@ -26,15 +26,29 @@ def usable(science: Readout, dark: Readout) -> bool:
     return dark.nframes <= science.nframes and dark.groupgap <= science.groupgap
 
 
+def averages(science: Readout, dark: Readout) -> bool:
+    """Return whether groups of the dark are averaged, for it has a finer read pattern."""
+    return (science.nframes, science.groupgap) != (dark.nframes, dark.groupgap)
+
+
 def groups_needed(science: Readout, dark: Readout) -> int:
     """Return how many of the dark's own groups the exposure reaches into."""
-    if _same_pattern(science, dark):
+    if not averages(science, dark):
         return min(science.ngroups, dark.ngroups)
     return min(science.frames, dark.ngroups)
 
 
-def _same_pattern(science, dark):
-    return (science.nframes, science.groupgap) == (dark.nframes, dark.groupgap)
+def whole_readout(science: Readout, dark: Readout) -> Readout:
+    """Return how the groups of `match_whole` are made of frames."""
+    if averages(science, dark):
+        return science
+    return dark._replace(ngroups=dark.ngroups + _missing_groups(science, dark))
+
+
+def _missing_groups(science, dark):
+    """Return how many groups the dark is too short."""
+    missing = science.frames - dark.frames
+    return -(-(missing + dark.groupgap) // (dark.nframes + dark.groupgap)) if missing > 0 else 0
 
 
 def match_readout(dark_signal, science: Readout, dark: Readout):
@@ -53,12 +67,17 @@ def match_readout(dark_signal, science: Readout, dark: Readout):
     (ngroups, ny, nx) float32 or float64
         Dark signal of each group of the exposure; NaN is taken as 0.
     """
-    if science.frames > dark.frames:
-        missing = science.frames - dark.frames + dark.groupgap
-        dark_signal = _extrapolate(dark_signal, -(-missing // (dark.nframes + dark.groupgap)))
+    return match_whole(dark_signal, science, dark)[: science.ngroups]
+
+
+def match_whole(dark_signal, science: Readout, dark: Readout):
+    """Do as `match_readout`, but keep the groups after the exposure's last if none is averaged."""
+    missing = _missing_groups(science, dark)
+    if missing:
+        dark_signal = _extrapolate(dark_signal, missing)
     _clear_nan(changed_in_one_row(dark_signal))
-    if _same_pattern(science, dark):
-        return dark_signal[: science.ngroups]
+    if not averages(science, dark):
+        return dark_signal
     groups = np.empty((science.ngroups, *dark_signal.shape[1:]), np.float32)
     for g in range(science.ngroups):
         start = g * (science.nframes + science.groupgap)

@@ -15,7 +15,6 @@ REFERENCE_KEYWORDS = {
     "wavelengthrange": ("WAVRAN", "Wavelength range reference file name"),
 }
 STATE = "S_CONTAM"
-_LINE = 80
 
 
 def primary_header(source, file_name, model, state, chosen, provenance):
@@ -39,12 +38,12 @@ def primary_header(source, file_name, model, state, chosen, provenance):
         header.remove(keyword, ignore_missing=True)
     date = provenance.date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
     header["DATE"] = (date, "UTC date file created")
-    header["FILENAME"] = _fitting(file_name, "Name of the file")
+    header["FILENAME"] = headers.fitting(file_name, "Name of the file")
     header["DATAMODL"] = (model, "Type of data model")
     for keyword, value, comment in software_cards():
-        header[keyword] = _fitting(value, comment)
+        header[keyword] = headers.fitting(value, comment)
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
-        header[f"R_{suffix}"] = _fitting(chosen[kind].name, comment)
+        header[f"R_{suffix}"] = headers.fitting(chosen[kind].name, comment)
         header[f"H_{suffix}"] = chosen[kind].sha256
     if provenance.context:
         header["CRDS_CTX"] = (provenance.context, "CRDS context (.pmap)")
@@ -52,10 +51,6 @@ def primary_header(source, file_name, model, state, chosen, provenance):
     for line in parameter_lines(provenance, [STEP]):
         header.add_history(line)
     return header
-
-
-def _fitting(text, comment):
-    return text, comment[: max(0, _LINE - len("KEYWORD = '' / ") - len(text))]
 
 
 def corrected(path, header, file, cutouts, contaminations):
