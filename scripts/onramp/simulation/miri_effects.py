@@ -1,5 +1,7 @@
 """What MIRI's readout adds to its samples: interference, resets that decay, a lower last group."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from onramp.simulation.modes import MIRI_ROWS
@@ -36,11 +38,17 @@ def wave_shape(number, samples=SHAPE_SAMPLES):
 
 def reset_anomaly(mode, ny, nx):
     """Return the anomaly of the first groups, (integrations, groups, ny, nx) float32 [DN]."""
-    groups = np.exp(-np.arange(RESET_GROUPS) / 1.5)
+    return (_decay()[..., None, None] * _reset_level(mode, *np.mgrid[:ny, :nx])).astype(np.float32)
+
+
+def _decay():
+    """Return the anomaly by integration and group, in units of its level."""
     integrations = 1.0 / (1 + np.arange(RESET_INTEGRATIONS))
-    y, x = np.mgrid[:ny, :nx]
-    level = 30 + 5 * np.sin((y + mode.ystart) / 40.0) + 2 * ((x + mode.xstart) % 4)
-    return (integrations[:, None, None, None] * groups[:, None, None] * level).astype(np.float32)
+    return integrations[:, None] * np.exp(-np.arange(RESET_GROUPS) / 1.5)
+
+
+def _reset_level(mode, y, x):
+    return 30 + 5 * np.sin((y + mode.ystart) / 40.0) + 2 * ((x + mode.xstart) % 4)
 
 
 def readout_effects(rng, mode):
@@ -57,15 +65,20 @@ def readout_effects(rng, mode):
     starts = rng.random(len(mode.interference))
     step = FULL_DRIFT if mode.subarray == "FULL" else SUBARRAY_DRIFT
     drift = rng.normal(0, step, (mode.nints, mode.ngroups, 2, 4)).cumsum(axis=1)
+    decay = _decay()
+
+    @lru_cache(maxsize=1)
+    def pixels(first, last):
+        y, x = np.mgrid[first:last, : mode.nx]
+        return y, x, y * row + (x // 4) * mode.nsamples, _reset_level(mode, y, x)
 
     def plane(integration, group, rows):
-        y, x = np.mgrid[rows, : mode.nx]
-        time = (integration * (mode.ngroups * frame + reset) + group * frame) + y * row
-        time = time + (x // 4) * mode.nsamples
-        anomaly = reset_anomaly(mode, mode.ny, mode.nx)
+        y, x, samples, level = pixels(*rows.indices(mode.ny)[:2])
+        time = integration * (mode.ngroups * frame + reset) + group * frame + samples
         result = drift[integration, group, y % 2, x % 4]
         if group < RESET_GROUPS:
-            result += anomaly[min(integration, RESET_INTEGRATIONS - 1), group, rows]
+            anomaly = decay[min(integration, RESET_INTEGRATIONS - 1), group] * level
+            result += anomaly.astype(np.float32)
         if group == mode.ngroups - 1:
             result += LAST_GROUP
         for number, (frequency, amplitude) in enumerate(mode.interference):
