@@ -53,10 +53,10 @@ def import_fits(wanted=WANTED):
                 del sys.modules[name]
     finally:
         sys.modules.pop(UNITS, None)
-    _settle(importlib.import_module("astropy.io.fits").conf)
+    settle(importlib.import_module("astropy.io.fits").conf)
 
 
-def _settle(settings):
+def settle(settings):
     """Look up some of astropy's settings once: else it does so for each card of each header."""
     for name in list(settings):
         setattr(type(settings), name, getattr(settings, name))

@@ -8,7 +8,7 @@ import edits
 from comparison import ROUNDING
 
 NOTHING = MappingProxyType({})
-SAVED_DARK = MappingProxyType({"dark_current": MappingProxyType({"dark_output": "my.dark.fits"})})
+SAVED_DARK = MappingProxyType({"dark_current": {"dark_output": "my.dark.fits"}})
 
 
 class Case(NamedTuple):

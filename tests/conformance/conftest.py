@@ -1,13 +1,18 @@
 """Run both pipelines on the cases that are selected, and print how they agree."""
 
 import pytest
+from astropy.io import fits
 from case import Case
 from environment import ROOT, reference_python
 from every_case import ALL_CASES
+from onramp.own_process import settle
 from running import Runs
 
 TABLE = ROOT / "build" / "conformance.tsv"
 COLUMNS = "case", "product", "extension", "worst", "fraction", "unequal", "problem"
+
+
+settle(fits.conf)
 
 
 @pytest.fixture(scope="session")

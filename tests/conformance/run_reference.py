@@ -2,15 +2,18 @@
 Run the reference pipeline on a list of cases, in its own environment and without a CRDS server.
 
 Usage: run_reference.py CASES.json, a list of {uncal, references, output_dir, steps, checked}; what
-became of each case is written to output_dir/reference.json.
+became of each case is written to output_dir/reference.json. With - in place of the file, cases come
+one a line, and what became of each is printed.
 """
 
 import gc
+import importlib
 import json
 import logging
 import os
 import resource
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -20,35 +23,62 @@ CONTEXT = "jwst_0000.pmap"
 
 
 def main(path):
-    """Run every case of a JSON file."""
-    isolate(Path(path).parent / "crds")
-    import stpipe.crds_client
-    from jwst.pipeline import DarkPipeline, Detector1Pipeline
+    """Run every case of a JSON file as users run it."""
+    load(Path(path).parent / "crds")
+    for case in json.loads(Path(path).read_text()):
+        run(case)
 
+
+def serve():
+    """Run cases that are given line by line; tell what became of each."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed
+    load(Path(tempfile.mkdtemp()) / "crds")
+    spare_time()
+    for line in sys.stdin:
+        fate = run(json.loads(line))
+        gc.collect()
+        gc.freeze()
+        print(json.dumps(fate), file=answers, flush=True)
+
+
+def load(cache):
+    """Import the reference, which is not to look anything up."""
+    isolate(cache)
+    import stpipe.crds_client
+
+    importlib.import_module("jwst.pipeline")
     logging.disable(logging.WARNING)
     stpipe.crds_client.get_context_used = lambda observatory: CONTEXT
-    cases = json.loads(Path(path).read_text())
-    several = len(cases) > 1  # a single one is run as users run it
-    if several:
-        gc.freeze()  # each step collects garbage: spare it the libraries
-    for case in cases:
-        output = Path(case["output_dir"])
-        output.mkdir(parents=True, exist_ok=True)
-        dark = case.get("pipeline") == "dark"
-        pipeline = DarkPipeline if dark else Detector1Pipeline
-        start = time.process_time()
-        problem = attempt(pipeline, case, case.get("checked", True))
-        if problem and not case.get("checked", True):
-            problem = attempt(pipeline, case, True)
-        fate = {
-            "problem": problem,
-            "cpu_seconds": time.process_time() - start,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-        (output / "reference.json").write_text(json.dumps(fate))
-        if several:
-            gc.collect()
-            gc.freeze()
+
+
+def spare_time():
+    """Do without what takes time in small exposures and changes nothing."""
+    from astropy.io.fits import conf
+
+    gc.freeze()  # each step collects garbage: spare it the libraries
+    for name in list(conf):  # looked up for each card of each header
+        setattr(type(conf), name, getattr(conf, name))
+
+
+def run(case):
+    """Run a case; return what became of it, which is written to its folder as well."""
+    from jwst.pipeline import DarkPipeline, Detector1Pipeline
+
+    output = Path(case["output_dir"])
+    output.mkdir(parents=True, exist_ok=True)
+    pipeline = DarkPipeline if case.get("pipeline") == "dark" else Detector1Pipeline
+    start = time.process_time()
+    problem = attempt(pipeline, case, case.get("checked", True))
+    if problem and not case.get("checked", True):
+        problem = attempt(pipeline, case, True)
+    fate = {
+        "problem": problem,
+        "cpu_seconds": time.process_time() - start,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    (output / "reference.json").write_text(json.dumps(fate))
+    return fate
 
 
 def attempt(pipeline, case, checked):
@@ -116,4 +146,4 @@ def run_case(pipeline, case):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve() if sys.argv[1] == "-" else main(sys.argv[1])

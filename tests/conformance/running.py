@@ -1,22 +1,34 @@
-"""Run both pipelines on a set of cases: the reference in its own processes, onramp in this one."""
+"""
+Run both pipelines on cases, ahead of the tests that look at what became of them.
+
+One process simulates and runs onramp, as many as there are cores run the reference; each goes on to
+the next case while tests compare an earlier one.
+"""
 
 import contextlib
 import json
 import math
+import multiprocessing
+import queue
 import shutil
 import subprocess
+import threading
+import warnings
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
+from astropy.io import fits
 from onramp.cores import granted
 from onramp.dark import process_dark
 from onramp.detector1 import process_exposure
 from onramp.errors import OnrampError
+from onramp.own_process import settle
 from onramp.parameters import parse_steps
 from onramp.simulate import simulate
 
 HERE = Path(__file__).parent
-LARGEST_LOT = 400e6  # bytes of uncal files; products take some thirty times as much
+LARGEST = 300e6  # bytes of uncal files at a time; products take some thirty times as much
 
 
 class Input(NamedTuple):
@@ -38,7 +50,8 @@ class Run(NamedTuple):
     uncal: Path
     onramp: Path
     reference: Path
-    onramp_problem: OnrampError | None
+    onramp_problem: str
+    """One line, or empty."""
     reference_problem: str
     """Traceback, or empty."""
 
@@ -59,12 +72,13 @@ def prepare(case, folder, seed):
     else:
         files = simulate(case.mode, folder, seed, **case.changes)
     references = {"ipc": "N/A", **files.references, **case.edit(files)}
-    return Input(files.uncal, references, case.steps, folder, case.pipeline, case.checked)
+    steps = {step: dict(values) for step, values in case.steps.items()}
+    return Input(files.uncal, references, steps, folder, case.pipeline, case.checked)
 
 
 class Runs:
     """
-    What became of cases, by name: run lot by lot, so that only one lot's products are on the disk.
+    What became of cases, by name: run in order, some ahead of the one that is looked at.
 
     Parameters
     ----------
@@ -76,92 +90,181 @@ class Runs:
     """
 
     def __init__(self, cases, python, folder):
-        self._cases, self._python, self._folder = cases, python, folder
-        self._lot = {}
+        self._cases, self._folder = cases, folder
+        self._reference = ReferenceProcesses(python, folder, granted())
+        spawn = multiprocessing.get_context("spawn")
+        self._onramp = ProcessPoolExecutor(1, spawn, initializer=_begin)
+        self._ahead = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self._clear()
+        if self._ahead:
+            self._ahead.stop()
+        self._onramp.shutdown(cancel_futures=True)
+        self._reference.end()
 
     def __getitem__(self, name):
-        if name not in self._lot:
-            names = list(self._cases)
-            self._run(names[names.index(name) :])
-        return self._lot[name]
+        names = list(self._cases)
+        if not (self._ahead and self._ahead.holds([name])):
+            self._start(names[names.index(name) :], LARGEST)
+        self._ahead.forget_before(name)
+        return self._ahead.result(name)
 
     def of(self, names):
         """Return the runs of some cases whose products are wanted at the same time."""
-        if not self._lot.keys() >= set(names):
-            self._run(names, math.inf)
-        return self._lot
+        if not (self._ahead and self._ahead.holds(names)):
+            self._start(names, math.inf)
+        return {name: self._ahead.result(name) for name in names}
 
-    def _run(self, names, largest=LARGEST_LOT):
-        self._clear()
-        inputs, size = {}, 0
-        for name in names:
-            case, seed = self._cases[name]
-            inputs[name] = prepare(case, self._folder / name, seed)
-            size += inputs[name].uncal.stat().st_size
-            if size > largest:
-                break
-        self._lot = run_all(inputs, self._python, self._folder)
-
-    def _clear(self):
-        self._lot = {}
-        for path in self._folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
+    def _start(self, names, largest):
+        if self._ahead:
+            self._ahead.stop()
+        seeds = {name: self._cases[name][1] for name in names}
+        self._ahead = Ahead(seeds, self._folder, self._onramp, self._reference, largest)
 
 
-def run_all(inputs, python, folder):
+class Ahead:
     """
-    Run both pipelines, the reference on as many processes as there are cores.
+    Cases on their way, in order, as long as there is room on the disk.
 
     Parameters
     ----------
-    inputs : dict of str to Input
+    seeds : dict of str to int
+        By case.
+    folder : Path
+    onramp : ProcessPoolExecutor
+    reference : ReferenceProcesses
+    largest : float
+        Bytes of uncal files at a time.
+    """
+
+    def __init__(self, seeds, folder, onramp, reference, largest):
+        self._seeds, self._folder, self._largest = seeds, folder, largest
+        self._onramp, self._reference = onramp, reference
+        self._begun = {name: Future() for name in seeds}
+        self._sizes, self._stopped = {}, False
+        self._room = threading.Condition()
+        self._thread = threading.Thread(target=self._feed, daemon=True)
+        self._thread.start()
+
+    def holds(self, names):
+        """Return whether cases are among these and not yet forgotten."""
+        return self._begun.keys() >= set(names)
+
+    def result(self, name):
+        """Wait for a case."""
+        one, ours, theirs = self._begun[name].result()
+        return Run(one.uncal, one.folder / "onramp", one.folder / "reference", ours.result(),
+                   theirs.result())  # fmt: skip
+
+    def forget_before(self, name):
+        """Forget the cases before this one."""
+        for earlier in list(self._begun):
+            if earlier == name:
+                return
+            self._finish(self._begun[earlier])
+            self._clear(earlier)
+            del self._begun[earlier]
+
+    def stop(self):
+        """End what is under way, and clear the disk."""
+        with self._room:
+            self._stopped = True
+            self._room.notify()
+        self._thread.join()
+        for name in list(self._sizes):
+            self._finish(self._begun[name])
+            self._clear(name)
+
+    def _finish(self, begun):
+        """Wait until nothing is written any more, whatever the outcome."""
+        with contextlib.suppress(Exception):
+            _, *both = begun.result()
+            wait([future for future in both if not future.cancel()])
+
+    def _clear(self, name):
+        shutil.rmtree(self._folder / name, ignore_errors=True)
+        with self._room:
+            del self._sizes[name]
+            self._room.notify()
+
+    def _feed(self):
+        for name, seed in self._seeds.items():
+            with self._room:
+                self._room.wait_for(lambda: self._stopped or self._has_room())
+                if self._stopped:
+                    return
+                self._sizes[name] = 0
+            try:
+                one = self._onramp.submit(_prepare, name, self._folder / name, seed).result()
+                self._sizes[name] = one.uncal.stat().st_size
+                both = self._onramp.submit(_run_onramp, one), self._reference.submit(_job(one))
+                self._begun[name].set_result((one, *both))
+            except Exception as problem:
+                self._begun[name].set_exception(problem)
+
+    def _has_room(self):
+        return sum(self._sizes.values()) < self._largest
+
+
+class ReferenceProcesses:
+    """
+    Processes in which the reference runs one case after the other.
+
+    Parameters
+    ----------
     python : Path
         The reference's interpreter.
     folder : Path
-        For lists of cases and logs.
-
-    Returns
-    -------
-    dict of str to Run
+        For logs.
+    count : int
     """
-    with contextlib.ExitStack() as stack:
-        workers = []
-        for n, share in enumerate(_shares(inputs.values(), granted())):
-            jobs = folder / f"share{n}.json"
-            jobs.write_text(json.dumps([_job(one) for one in share]))
-            log = stack.enter_context(open(folder / f"share{n}.log", "w"))
-            command = [python, HERE / "run_reference.py", jobs]
-            worker = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-            stack.callback(worker.kill)
-            workers.append(worker)
-        problems = {name: _run_onramp(one) for name, one in inputs.items()}
-        for n, worker in enumerate(workers):
-            if worker.wait():
-                raise RuntimeError((folder / f"share{n}.log").read_text())
-    return {name: _run(one, problems[name]) for name, one in inputs.items()}
 
+    def __init__(self, python, folder, count):
+        self._command = [python, HERE / "run_reference.py", "-"]
+        self._jobs = queue.SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._serve, args=(folder / f"reference{n}.log",), daemon=True)
+            for n in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-def _shares(inputs, count):
-    """Deal inputs out so that all shares take about the same time."""
-    shares = [[] for _ in range(count)]
-    loads = [0.0] * count
-    for one in sorted(inputs, key=_load, reverse=True):
-        least = loads.index(min(loads))
-        shares[least].append(one)
-        loads[least] += _load(one)
-    return [share for share in shares if share]
+    def submit(self, job):
+        """Return the future of a case's traceback, which is empty if it succeeds."""
+        future = Future()
+        self._jobs.put((job, future))
+        return future
 
+    def end(self):
+        """End the processes once all is done."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
 
-def _load(one):
-    """Estimate the reference's time [s]."""
-    return 0.5 + one.uncal.stat().st_size / 2.5e6
+    def _serve(self, log):
+        with contextlib.ExitStack() as stack:
+            process = None
+            for job, future in iter(self._jobs.get, None):
+                if not future.set_running_or_notify_cancel():
+                    continue
+                process = process or stack.enter_context(self._begin(log))
+                try:
+                    process.stdin.write(f"{json.dumps(job)}\n")
+                    process.stdin.flush()
+                    future.set_result(json.loads(process.stdout.readline())["problem"])
+                except (OSError, ValueError):
+                    process = process.kill()
+                    future.set_exception(RuntimeError(log.read_text()[-2000:]))
+
+    def _begin(self, log):
+        with open(log, "w") as file:
+            return subprocess.Popen(
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=file, text=True
+            )
 
 
 def _steps(one, output):
@@ -192,22 +295,28 @@ def _job(one):
     }
 
 
+def _begin():
+    """Prepare the process in which onramp runs."""
+    warnings.simplefilter("error")
+    settle(fits.conf)
+
+
+def _prepare(name, folder, seed):
+    from every_case import ALL_CASES
+
+    return prepare(next(case for case in ALL_CASES if case.name == name), folder, seed)
+
+
 def _run_onramp(one):
     output = one.folder / "onramp"
     parameters = parse_steps(_steps(one, output), "case")
     try:
         if one.pipeline == "dark":
             process_dark(one.uncal, output, parameters, None, one.references)
-            return None
+            return ""
         process_exposure(
             one.uncal, output, parameters, None, one.references, save_calibrated_ramp=True
         )
     except OnrampError as error:
-        return error
-    return None
-
-
-def _run(one, problem):
-    reference = one.folder / "reference"
-    fate = json.loads((reference / "reference.json").read_text())
-    return Run(one.uncal, one.folder / "onramp", reference, problem, fate["problem"])
+        return str(error)
+    return ""

@@ -30,7 +30,7 @@ def pairs(run):
 def test_products_are_those_of_the_reference(case, runs):
     run = runs[case.name]
     assert case.crash in run.reference_problem
-    assert case.refusal in str(run.onramp_problem)
+    assert case.refusal in run.onramp_problem
     assert bool(run.reference_problem) == bool(case.crash)
     assert bool(run.onramp_problem) == bool(case.refusal)
     if not case.crash and not case.refusal:
