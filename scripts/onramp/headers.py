@@ -61,6 +61,29 @@ MIRI_REFERENCES = "emicorr", "reset", "rscd"
 ONLY_IF_USED = "flat", "sirskernel"
 
 
+def renewed(source, file_name, model, date):
+    """
+    Return a copy of a primary header that is of a new file, and says what software has made it.
+
+    Parameters
+    ----------
+    source : astropy.io.fits.Header
+    file_name : str
+    model : str
+        Data model.
+    date : datetime
+    """
+    header = source.copy()
+    for keyword in ("CHECKSUM", "DATASUM"):  # the source's
+        header.remove(keyword, ignore_missing=True)
+    header["DATE"] = (date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3], "UTC date file created")
+    header["FILENAME"] = fitting(file_name, "Name of the file")
+    header["DATAMODL"] = (model, "Type of data model")
+    for keyword, value, comment in software_cards():
+        header[keyword] = fitting(value, comment)
+    return header
+
+
 def primary_header(uncal, file_name, model, states, references, provenance):
     """
     Return a product's primary header: every keyword of the uncal, and what was done to it.
@@ -79,17 +102,7 @@ def primary_header(uncal, file_name, model, states, references, provenance):
         By type; None stands for N/A.
     provenance : Provenance
     """
-    header = uncal.copy()
-    for keyword in ("CHECKSUM", "DATASUM"):  # the uncal's
-        header.remove(keyword, ignore_missing=True)
-    header["DATE"] = (
-        provenance.date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3],
-        "UTC date file created",
-    )
-    header["FILENAME"] = fitting(file_name, "Name of the file")
-    header["DATAMODL"] = (model, "Type of data model")
-    for keyword, value, comment in software_cards():
-        header[keyword] = fitting(value, comment)
+    header = renewed(uncal, file_name, model, provenance.date)
     header["H_UNCAL"] = provenance.uncal_sha256
     _title(header, "Reference file information")
     header["CRDS_CTX"] = (provenance.context or "N/A", "CRDS context (.pmap), N/A for a folder")

@@ -3,11 +3,9 @@
 import math
 
 import numpy as np
-from astropy.io import fits
 
-from onramp.headers import fitting
+from onramp.headers import renewed
 from onramp.products import Extension
-from onramp.provenance import software_cards
 from onramp.steps import dark_current
 
 OF_EXPOSURE = "SUBARRAY", "SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "TGROUP"
@@ -27,19 +25,12 @@ def header(file_name, calibration, exposure, date):
     exposure : Exposure
     date : datetime
     """
-    found = calibration.references["dark"].header.copy()
-    for keyword in ("CHECKSUM", "DATASUM"):
-        found.remove(keyword, ignore_missing=True)
     readout = dark_current.whole_readout(exposure.readout, calibration.dark_readout)
     model = "DarkMIRIModel" if exposure.instrument == "MIRI" else "DarkModel"
-    found["DATE"] = date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3], "UTC date file created"
-    found["FILENAME"] = fitting(file_name, "Name of the file")
-    found["DATAMODL"] = model, "Type of data model"
+    found = renewed(calibration.references["dark"].header, file_name, model, date)
     found["NFRAMES"], found["NGROUPS"], found["GROUPGAP"] = (
         readout.nframes, readout.ngroups, readout.groupgap,
     )  # fmt: skip
-    for keyword, value, comment in software_cards():
-        found[keyword] = fitting(value, comment)
     for keyword in OF_EXPOSURE:
         if keyword in exposure.primary:
             found[keyword] = exposure.primary[keyword]
@@ -52,8 +43,8 @@ def extensions(calibration, exposure):
     groups = dark_current.whole_readout(exposure.readout, calibration.dark_readout).ngroups
     flags = (*integrations, 1, ny, nx) if integrations else (ny, nx)
     return [
-        Extension("SCI", (*integrations, groups, ny, nx), np.float32, fits.Header()),
-        Extension("DQ", flags, np.uint32, fits.Header()),
+        Extension("SCI", (*integrations, groups, ny, nx), np.float32),
+        Extension("DQ", flags, np.uint32),
     ]
 
 

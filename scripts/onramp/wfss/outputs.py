@@ -6,7 +6,7 @@ from astropy.io import fits
 from onramp import headers
 from onramp.checksums import BLOCK
 from onramp.products import Extension, ProductFile, RawExtension
-from onramp.provenance import parameter_lines, software_cards
+from onramp.provenance import parameter_lines
 from onramp.wfss_contam import STEP
 
 CUTOUTS, FRAME = "MultiSlitModel", "ImageModel"
@@ -33,15 +33,7 @@ def primary_header(source, file_name, model, state, chosen, provenance):
     chosen : dict of str to Reference
     provenance : Provenance
     """
-    header = source.copy()
-    for keyword in ("CHECKSUM", "DATASUM"):
-        header.remove(keyword, ignore_missing=True)
-    date = provenance.date.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-    header["DATE"] = (date, "UTC date file created")
-    header["FILENAME"] = headers.fitting(file_name, "Name of the file")
-    header["DATAMODL"] = (model, "Type of data model")
-    for keyword, value, comment in software_cards():
-        header[keyword] = headers.fitting(value, comment)
+    header = headers.renewed(source, file_name, model, provenance.date)
     for kind, (suffix, comment) in REFERENCE_KEYWORDS.items():
         header[f"R_{suffix}"] = headers.fitting(chosen[kind].name, comment)
         header[f"H_{suffix}"] = chosen[kind].sha256
