@@ -75,9 +75,10 @@ def test_the_saved_dark_is_a_reference(exposure, tmp_path):
     np.testing.assert_array_equal(*rates)
 
 
-def test_no_dark_is_saved_where_none_is_subtracted(exposure, tmp_path):
+def test_no_dark_is_saved_where_none_is_subtracted(exposure, tmp_path, caplog):
     call(exposure, tmp_path, {"dark_current": {"dark_output": "dark", "skip": True}})
     assert "dark.fits" not in names(tmp_path)
+    assert "no dark is subtracted; dark_output is not written" in caplog.text
 
 
 def test_the_optional_product_has_the_chosen_name(exposure, tmp_path):

@@ -205,7 +205,10 @@ class ExposureJob:
     def _open_dark(self, stream, exposure):
         """Open the file for the dark as it is subtracted, or return None if it is not wanted."""
         wanted = self.parameters.dark_current.dark_output
-        if not (wanted and self.on_disk and stream.states.get("dark_current") == "COMPLETE"):
+        if not wanted or not self.on_disk:
+            return None
+        if stream.states.get("dark_current") != "COMPLETE":
+            log.warning("%s: no dark is subtracted; dark_output is not written", exposure.name)
             return None
         return self._open(
             saved_dark.header(
