@@ -13,13 +13,13 @@ def main(snakemake):
         results, exposure = Path(snakemake.output.statistics).parent, snakemake.wildcards.exposure
         picture_of(results, exposure).unlink(missing_ok=True)
         from onramp import compilation, cores, origins
-
-        compilation.ensure(snakemake.input.uncal)
-        from onramp.detector1 import named, process_exposure
         from onramp.parameters import Detector1Parameters
-        from onramp.reference_source import FromManifest
 
         parameters = Detector1Parameters.model_validate(_with_threads(snakemake))
+        compilation.ensure(snakemake.input.uncal, parameters)
+        from onramp.detector1 import named, process_exposure
+        from onramp.reference_source import FromManifest
+
         with named(snakemake.input.uncal, exposure) as uncal:
             found = process_exposure(
                 uncal,

@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import subprocess
@@ -6,7 +7,9 @@ import time
 
 import pytest
 from onramp import compilation, kernel_cache
+from onramp.parameters import parse_steps
 from onramp.simulate import simulate
+from onramp.warm_options import OPTIONS
 
 
 @pytest.fixture
@@ -19,12 +22,14 @@ def calls(tmp_path, monkeypatch):
         assert command[1] == "-m"
         time.sleep(0.2)
         with open(calls, "a") as file:
-            file.write(f"{command[2]}\n")
+            file.write(f"{' '.join(command[2:])}\n")
         return subprocess.CompletedProcess(command, int((tmp_path / "broken").exists()))
 
     monkeypatch.setattr(subprocess, "run", run)
     marks = tmp_path / "cache"
-    monkeypatch.setattr(compilation, "mark_file", lambda module: marks / f"{module}.compiled")
+    monkeypatch.setattr(
+        compilation, "mark_file", lambda *names: marks / f"{'-'.join(names)}.compiled"
+    )
     return calls
 
 
@@ -46,15 +51,27 @@ def test_failed_warm_up_is_tried_again(calls, tmp_path):
     assert calls.read_text() == "onramp.warm\nonramp.warm\n"
 
 
-def test_only_miri_compiles_its_kernels(calls, tmp_path):
+@pytest.mark.parametrize(("mode", "module"), [("miri_sub64", "miri"), ("nirspec_irs2", "irs2")])
+def test_kernels_of_some_exposures_compile_for_these(calls, tmp_path, mode, module):
     near = simulate("nircam_sub", tmp_path, 1, nx=16, ny=16, ngroups=2, nints=1).uncal
-    middle = simulate("miri_sub64", tmp_path, 1, nx=16, ny=16, ngroups=2, nints=1).uncal
+    other = simulate(mode, tmp_path, 1, ngroups=2, nints=1).uncal
     compilation.ensure(near)
     assert calls.read_text() == "onramp.warm\n"
     for _ in range(2):
-        compilation.ensure(middle)
-    assert calls.read_text() == "onramp.warm\nonramp.warm_miri\n"
+        compilation.ensure(other)
+    assert calls.read_text() == f"onramp.warm\nonramp.warm_{module}\n"
     compilation.ensure(tmp_path / "missing_uncal.fits")
+
+
+def test_what_is_off_compiles_when_it_is_asked_for(calls):
+    compilation.ensure(None, parse_steps({}, "test"))
+    assert calls.read_text() == "onramp.warm\n"
+    steps = {"jump": {"expand_large_events": True}, "clean_flicker_noise": {"skip": False}}
+    for _ in range(2):
+        compilation.ensure(None, parse_steps(steps, "test"))
+    assert calls.read_text().splitlines()[1:] == [
+        "onramp.warm_options snowballs", "onramp.warm_options flicker_noise",
+    ]  # fmt: skip
 
 
 def test_folder_that_cannot_be_written_is_no_error(calls, tmp_path):
@@ -115,18 +132,24 @@ def test_mark_is_where_the_kernels_are(monkeypatch, tmp_path):
 
 
 def test_each_warm_up_has_its_mark():
-    assert compilation.mark_file() != compilation.mark_file("onramp.warm_miri")
+    warm_ups = [
+        ("onramp.warm",), ("onramp.warm_miri",), ("onramp.warm_irs2",),
+        *(("onramp.warm_options", option) for option in OPTIONS),
+    ]  # fmt: skip
+    assert len({compilation.mark_file(*warm_up) for warm_up in warm_ups}) == len(warm_ups)
 
 
 JOB = """
+import json
 import sys
 from onramp import compilation
-from onramp.detector1 import process_exposure
 from onramp.parameters import parse_steps
 
-uncal, references, output = sys.argv[1:]
-compilation.ensure(uncal)
-process_exposure(uncal, output, parse_steps({}, "test"), references, {})
+uncal, references, output, steps = sys.argv[1:]
+parameters = parse_steps(json.loads(steps), "test")
+compilation.ensure(uncal, parameters)
+from onramp.detector1 import process_exposure
+process_exposure(uncal, output, parameters, references, {})
 print(*sys.modules)
 """
 
@@ -137,16 +160,36 @@ def own_cache(tmp_path_factory):
     return {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
 
 
-@pytest.mark.parametrize("mode", ["nircam_sub", "niriss_soss", "nirspec_irs2", "miri_sub64"])
-def test_jobs_need_no_numba_once_all_is_compiled(tmp_path, own_cache, mode):
-    """IRS2 has kernels of its own, which compile when they are first used."""
-    interleaved = mode == "nirspec_irs2"
-    size = {"nx": 16, "ny": 16} if mode in ("nircam_sub", "miri_sub64") else {}
-    made = simulate(mode, tmp_path, 1, ngroups=4, nints=1 if interleaved else 2, **size)
-    command = [sys.executable, "-c", JOB, made.uncal, made.references["gain"].parent, tmp_path]
-    for _ in range(2 if interleaved else 1):
-        done = subprocess.run(command, capture_output=True, text=True, env=own_cache)
-        assert done.returncode == 0, done.stderr
+EVENTS = {"jump": {"expand_large_events": True, "find_showers": True}}
+LIKELY = {"ramp_fit": {"algorithm": "LIKELY"}, "charge_migration": {"skip": False}}
+
+
+def cleaning(**parameters):
+    return {"clean_flicker_noise": {"skip": False, **parameters}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "steps"),
+    [
+        ("nircam_sub", {}),
+        ("niriss_soss", {}),
+        ("nirspec_irs2", {}),
+        ("miri_sub64", {}),
+        ("nircam_sub", cleaning(fit_method="median", background_method="model")),
+        ("nirspec_bots", cleaning(fit_method="fft")),
+        ("miri_sub64", cleaning(single_mask=False, save_background=True)),
+        ("miri_sub64", EVENTS),
+        ("nircam_sub", EVENTS | {"ramp_fit": {"save_opt": True}}),
+        ("nircam_sub", LIKELY),
+    ],
+)
+def test_jobs_need_no_numba_once_all_is_compiled(tmp_path, own_cache, mode, steps):
+    size = {"nx": 16, "ny": 16} if mode in ("nircam_sub", "miri_sub64") and not steps else {}
+    made = simulate(mode, tmp_path, 1, ngroups=5, nints=1 if mode == "nirspec_irs2" else 2, **size)
+    command = [sys.executable, "-c", JOB, made.uncal, made.references["gain"].parent, tmp_path,
+               json.dumps(steps)]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, env=own_cache)
+    assert done.returncode == 0, done.stderr
     modules = done.stdout.split()
     assert "numba.core.runtime._nrt_python" in modules
-    assert not {"numba", "scipy", "pandas"} & set(modules)
+    assert not ({"numba"} if steps else {"numba", "scipy", "pandas"}) & set(modules)

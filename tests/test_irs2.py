@@ -5,7 +5,6 @@ import pytest
 from astropy.io import fits
 from onramp.detector1 import process_exposure
 from onramp.errors import OutputError, ParameterError, ReferenceFileError
-from onramp.memory import predict_mb
 from onramp.noise_file import NoiseFile
 from onramp.parameters import parse_steps
 from onramp.simulate import score, simulate
@@ -52,11 +51,6 @@ def test_bands_and_threads_do_not_matter(exposure, usual, tmp_path):
 def test_nothing_is_left_behind(usual):
     names = {path.name.rpartition("_")[2] for path in usual[0].parent.iterdir()}
     assert names == {"rate.fits", "rateints.fits", "parameters.yaml", "provenance.json"}
-
-
-def test_memory_is_predicted(exposure):
-    assert 450 < predict_mb(exposure.uncal) < 700
-    assert predict_mb(exposure.uncal, cores=4) > predict_mb(exposure.uncal)
 
 
 @pytest.mark.parametrize("refpix", [{"skip": True}, {"preserve_irs2_refpix": True}])

@@ -83,6 +83,13 @@ def keep_freed_memory():
         mallopt(ARENA_MAX, 1)
 
 
+def give_back_freed_memory():
+    """Have the C library give back all that is free, between parts that need unlike arrays."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
 def in_threads(work, bands, threads):
     """Yield what `work` returns of each band, in order; cancel what is left if one fails."""
     keep_freed_memory()

@@ -12,14 +12,17 @@ from pathlib import Path
 from onramp import kernel_cache
 from onramp.errors import InputError
 from onramp.glance import glance
+from onramp.interleaving import COLUMNS
 from onramp.library_digest import kernel_digest
+from onramp.product_list import LIKELIHOOD
 
 WARM_UP = "onramp.warm"
-WARM_UPS = {"MIRI": "onramp.warm_miri"}
-"""What compiles the kernels that only one instrument needs."""
+WARM_UP_OF_MIRI = "onramp.warm_miri"
+WARM_UP_OF_IRS2 = "onramp.warm_irs2"
+WARM_UP_OF_OPTIONS = "onramp.warm_options"
 
 
-def ensure(uncal=None) -> None:
+def ensure(uncal=None, parameters=None) -> None:
     """
     Compile the kernels into the cache on disk, unless that has been done.
 
@@ -31,17 +34,41 @@ def ensure(uncal=None) -> None:
     Parameters
     ----------
     uncal : str or Path, optional
-        Compile what only its instrument needs, too.
+        Compile what only exposures like it need, too.
+    parameters : Detector1Parameters, optional
+        Compile what is needed only where they ask for it, too.
     """
     _ensure(WARM_UP)
+    for module in _for_exposure(uncal):
+        _ensure(module)
+    for option in options(parameters) if parameters is not None else ():
+        _ensure(WARM_UP_OF_OPTIONS, option)
+
+
+def options(parameters) -> list[str]:
+    """Return what parameters ask for that is off by default, as `onramp.warm_options` names it."""
+    asked = {
+        "charge_migration": not parameters.charge_migration.skip,
+        "snowballs": parameters.jump.expand_large_events,
+        "showers": parameters.jump.find_showers,
+        "flicker_noise": not parameters.clean_flicker_noise.skip,
+        "likelihood": parameters.ramp_fit.algorithm == LIKELIHOOD,
+        "optional_results": parameters.ramp_fit.save_opt,
+    }
+    return [option for option, wanted in asked.items() if wanted]
+
+
+def _for_exposure(uncal):
     with contextlib.suppress(InputError):  # the job will say what is wrong
-        instrument = glance(uncal).instrument if uncal is not None else None
-        if instrument in WARM_UPS:
-            _ensure(WARM_UPS[instrument])
+        found = glance(uncal) if uncal is not None else None
+        if found and found.instrument == "MIRI":
+            yield WARM_UP_OF_MIRI
+        if found and found.shape[-2] == COLUMNS:
+            yield WARM_UP_OF_IRS2
 
 
-def _ensure(module):
-    mark = mark_file(module)
+def _ensure(module, *options):
+    mark = mark_file(module, *options)
     if _on_cluster():
         os.environ["NUMBA_CACHE_DIR"] = str(mark.parent)
     if mark.exists():
@@ -49,14 +76,14 @@ def _ensure(module):
     with contextlib.suppress(OSError), _lock(mark.with_suffix(".lock")):
         if mark.exists():
             return
-        command = [sys.executable, "-m", module]
+        command = [sys.executable, "-m", module, *options]
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:
             mark.touch()
 
 
-def mark_file(module=WARM_UP) -> Path:
+def mark_file(module=WARM_UP, *options) -> Path:
     """Return the file that tells that kernels are compiled for this kind of machine."""
-    kind = [sys.version, version("numba"), _processor()]
+    kind = [sys.version, version("numba"), _processor(), *options]
     folder = kernel_cache.cache_root()
     if _on_cluster():
         # One folder for each kind of node, so that those of a kind that is gone can be removed.

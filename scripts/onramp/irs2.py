@@ -93,6 +93,7 @@ class Irs2Correction:
         for i in range(self._frames.nints):
             self._survey_integration(i, means)
         del self._bias, self._smoothing, self._weights
+        bands.give_back_freed_memory()
 
     def _find_bad(self, known):
         """Return which detector columns are bad for all integrations, (3200,) bool."""

@@ -18,8 +18,8 @@ HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
 CORRECTED_PIXEL = 44  # bytes for each pixel of the frame while whole frames are corrected
 FOURIER_PIXEL = 31  # bytes more, in the Fourier domain
-INTERLEAVED_SURVEY = 200e6  # weights and frames of an IRS2 exposure
-INTERLEAVED_GROUP = 60e6  # a group of it that is transformed
+INTERLEAVED_SURVEY = 50e6  # weights and frames of an IRS2 exposure
+INTERLEAVED_GROUP = 40e6  # a group of it that is transformed
 NOISE_SAMPLE = 4  # bytes for each sample of one integration of a band of it
 MARGIN = 1.12
 

@@ -1,7 +1,7 @@
 """
 Compile the kernels of the default steps into the cache on disk, so that no job waits for them.
 
-What is off by default (snowballs, showers, LIKELY, optional results) compiles when it is used.
+What is off by default is in `onramp.warm_options`.
 """
 
 import numpy as np
@@ -37,6 +37,7 @@ def main():
     _warm_refpix(data)
     coefficients = np.ones((3, ny, nx), np.float32)
     pixeldq = flags.translate(np.ones((ny, nx), np.uint8), [(1, "DEAD")])
+    saturation.flag_zeroframe(data[:, 0].copy(), plane, 1)
     linearity.prepare_coefficients(coefficients, pixeldq, pixeldq)
     linearity.correct(data, groupdq, coefficients)
     linearity.correct_frames(data, groupdq, coefficients, coefficients, 4)

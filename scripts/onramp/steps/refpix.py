@@ -213,7 +213,7 @@ class FourOutputs:
         signals = []
         for (positions, good), lanes in zip(self._sides, self._side_lanes):
             values = self._take(take, positions, precision)
-            values = (values - offsets[lanes].astype(precision)).astype(precision)
+            values = np.ascontiguousarray(values - offsets[lanes].astype(precision), precision)
             signals.append(
                 running_median(values, np.ascontiguousarray(good), length + (length + 1) % 2)
             )
