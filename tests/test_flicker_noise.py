@@ -1,12 +1,16 @@
+import warnings
+
 import numpy as np
 import pytest
-from astropy.stats import sigma_clipped_stats
+from astropy.stats import SigmaClip, sigma_clipped_stats
+from astropy.utils.exceptions import AstropyUserWarning
 from onramp.steps import background_clipping as clipping
 from onramp.steps import flicker_fourier, flicker_noise
 from onramp.steps.background_model import fill_unknown, model_background
 from onramp.steps.flicker_noise import FlickerRules, clean, scene_mask
 from onramp.steps.histogram_fit import fit_gaussian
 from onramp.steps.value_order import order
+from photutils.background import Background2D, MedianBackground
 
 
 def an_image(rng, shape=(30, 40)):
@@ -139,6 +143,26 @@ def test_the_model_follows_a_smooth_background():
     model = model_background(image, mask)
     assert np.abs(model - background)[96:-96, 96:-96].max() < 0.2
     assert np.ptp(model_background(np.full((64, 64), 2, np.float32), np.ones((64, 64), bool))) == 0
+
+
+@pytest.mark.parametrize("shape", [(48, 256), (256, 64), (96, 160), (192, 192)])
+@pytest.mark.parametrize("hole", [0, 40, 70])
+def test_the_model_is_that_of_photutils(shape, hole):
+    """Few boxes in a row, and boxes without data, of which some are equally far from others."""
+    rng = np.random.default_rng(12)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = (rng.normal(10, 1, shape) + 0.02 * x + 0.01 * y).astype(np.float32)
+    mask = rng.random(shape) > 0.03
+    mask[: hole // 2, 10 : 10 + hole] = False
+    mask[-(hole // 3) - 1 :, -hole - 1 :] = False
+    box = [max(n for n in range(1, 33) if size % n == 0) for size in shape]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        expected = Background2D(
+            image, box, mask=~mask, filter_size=(5, 5), sigma_clip=SigmaClip(3.0, maxiters=5),
+            bkg_estimator=MedianBackground(),
+        ).background  # fmt: skip
+    np.testing.assert_array_equal(model_background(image, mask), expected)
 
 
 def test_without_known_boxes_there_is_no_model():

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from astropy.stats import sigma_clipped_stats
 from onramp.steps import irs2_bad_pixels as bad_pixels
 from onramp.steps.irs2_bad_pixels import NOTHING, Sources, Sums
 
@@ -11,19 +10,6 @@ def bad(*columns):
     found = np.zeros(3200, bool)
     found[list(columns)] = True
     return found
-
-
-@pytest.mark.parametrize("limit", [1.0, 2.0, 3.0])
-def test_clipped_moments_are_those_of_astropy(limit):
-    rng = np.random.default_rng(3)
-    for _ in range(50):
-        values = rng.normal(size=rng.integers(1, 70)) ** 3
-        mean, _, spread = sigma_clipped_stats(values, sigma=limit)
-        assert bad_pixels.clipped_moments(values, limit) == pytest.approx((mean, spread))
-
-
-def test_nothing_to_clip():
-    assert np.isnan(bad_pixels.clipped_moments(np.empty(0), 3.0)).all()
 
 
 def test_sums_give_the_statistics_of_pairs():

@@ -38,6 +38,9 @@ CASES = {
     ),
     "full frame, flicker noise": ("nircam_full", {}, 1, FLICKER),
     "full frame, flicker noise, two threads": ("nircam_full", {}, 2, (*THREADS, *FLICKER)),
+    "full frame, flicker noise, background modelled": (
+        "nircam_full", {}, 1, (*FLICKER, "--steps.clean_flicker_noise.background_method=model"),
+    ),
     "soss, flicker noise": ("niriss_soss", {}, 1, FLICKER),
     "small subarray, flicker noise": ("nircam_sub", {}, 1, FLICKER),
     "many integrations, flicker noise": ("nirspec_bots", {"nints": 300}, 1, FLICKER),

@@ -149,8 +149,8 @@ def test_values_are_converted(step, name, value, expected):
         ({"ramp_fit": {"algorithm": "GLS"}}, "'OLS_C' or 'LIKELY'"),
         ({"refpix": {"siglimit": 0}}, "greater than 0"),
         ({"saturation": {"n_pix_grow_sat": 17}}, "less than or equal to 16"),
-        ({"clean_flicker_noise": {"autoparam": True}}, "autoparam=True: not available yet"),
         ({"clean_flicker_noise": {"fit_method": "mean"}}, "'median' or 'fft'"),
+        ({"clean_flicker_noise": {"background_method": "no"}}, "'median', 'model' or 'median_i"),
         ([("jump", {})], "must map step names"),
     ],
 )

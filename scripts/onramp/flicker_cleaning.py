@@ -8,9 +8,12 @@ from onramp.bands import split
 from onramp.draft_rates import draft_rates
 from onramp.errors import InputError, ParameterError
 from onramp.fitsrows import FitsImages
-from onramp.flags import DO_NOT_USE, JUMP_DET
+from onramp.flags import DO_NOT_USE, JUMP_DET, NO_FLAT_FIELD, NON_SCIENCE
+from onramp.optional_step_parameters import CHOSEN_BY_DATA
 from onramp.ramp_store import RampStore
 from onramp.steps import flicker_noise
+from onramp.steps.background_model import fill_unknown
+from onramp.steps.flicker_choice import choose
 from onramp.whole_frames import COMPLETE, FAILED, Corrected
 
 log = logging.getLogger("onramp")
@@ -45,13 +48,15 @@ class _Cleaning:
         self.stream = stream
         self.exposure = stream.exposure
         self.parameters = stream.parameters.clean_flicker_noise
+        if self.parameters.autoparam:
+            self._choose_parameters()
         self.by_median_image = self.parameters.background_method == MEDIAN_IMAGE
         self.single_mask = self.parameters.single_mask and not self.by_median_image
         self._refuse_what_needs_coordinates()
 
     def _refuse_what_needs_coordinates(self):
         mode, name = self.exposure.exp_type, self.exposure.name
-        traces = mode.startswith("NRS") or mode in ("NIS_SOSS", "MIR_IMAGE")
+        traces = mode.startswith("NRS") or mode == "NIS_SOSS"
         if self.parameters.mask_science_regions and traces:
             raise ParameterError(
                 f"{name}: clean_flicker_noise.mask_science_regions needs the world coordinates of "
@@ -62,6 +67,29 @@ class _Cleaning:
                 f"{name}: clean_flicker_noise.background_method=median_image needs extracted "
                 f"fluxes of {mode}, which stage 1 does not have; choose median or model"
             )
+
+    def _choose_parameters(self):
+        """Set the parameters that suit an image, whatever is asked for."""
+        exposure, reference = self.exposure, self.stream.references.get("flat")
+        if exposure.exp_type not in CHOSEN_BY_DATA:
+            log.warning("%s: autoparam is not for %s: the parameters are those that are given",
+                        exposure.name, exposure.exp_type)  # fmt: skip
+            return
+        flat = None if reference is None else fill_unknown(reference.read("SCI"))
+        rates = draft_rates(self.stream, self.stream.frames.samples, True, flat)
+        found = choose(rates.read_plane((0,)), abs(exposure.subarray.slowaxis), exposure.instrument)
+        rates.close()
+        if found is None:
+            log.warning("%s: autoparam finds no rate to choose parameters by", exposure.name)
+            return
+        chosen = {
+            "apply_flat_field": flat is not None,
+            "background_method": found.background_method,
+            "fit_by_channel": found.by_channel,
+        }
+        log.info("%s: autoparam: %s", exposure.name,
+                 ", ".join(f"{name}={value}" for name, value in chosen.items()))  # fmt: skip
+        self.parameters = self.parameters.model_copy(update=chosen)
 
     def _unsuitable(self):
         """Return why the step cannot be done, or None."""
@@ -125,8 +153,6 @@ class _Cleaning:
         reference = self.stream.references.get("flat")
         if not self.parameters.apply_flat_field or reference is None:
             return None
-        from onramp.steps.background_model import fill_unknown
-
         return fill_unknown(reference.read("SCI"))
 
     def _user_mask(self, path):
@@ -147,11 +173,25 @@ class _Cleaning:
             return f"the user_mask {mask.shape} is not for {self.exposure.shape}"
         return None
 
+    def _science(self):
+        """Return which pixels of a MIRI image see the sky, None of others: all may."""
+        if not self.parameters.masks_by_flat(self.exposure.exp_type):
+            return None
+        quality = self.stream.frames.pixeldq
+        reference = self.stream.references.get("flat")
+        if reference is not None:
+            flat, flagged = reference.read("SCI"), reference.dq()
+            unusable = np.isnan(flat) | (flat == 0) | ((flagged & NO_FLAT_FIELD) != 0)
+            if reference.has("ERR"):
+                unusable |= np.isnan(reference.read("ERR"))
+            quality = quality | flagged | np.where(unusable, np.uint32(DO_NOT_USE), np.uint32(0))
+        return (quality & (DO_NOT_USE | NON_SCIENCE)) == 0
+
     def _scene_mask(self, rates):
-        parameters = self.parameters
+        parameters, science = self.parameters, self._science()
         masks = [
             flicker_noise.scene_mask(
-                rates.read_plane((i,)), parameters.n_sigma, parameters.fit_histogram
+                rates.read_plane((i,)), parameters.n_sigma, parameters.fit_histogram, science
             )
             for i in range(rates.shape[0])
         ]

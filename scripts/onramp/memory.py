@@ -18,6 +18,8 @@ HALO = 4  # rows around a band that are read with it
 OPTION_SAMPLE = 24  # bytes more for each sample of a band: LIKELY, showers, optional results
 CORRECTED_PIXEL = 44  # bytes for each pixel of the frame while whole frames are corrected
 FOURIER_PIXEL = 31  # bytes more, in the Fourier domain
+MODEL_PIXEL = 16  # bytes more, while a background is modelled
+MODEL_BASE = 25e6  # what it takes of scipy
 INTERLEAVED_SURVEY = 50e6  # weights and frames of an IRS2 exposure
 INTERLEAVED_GROUP = 40e6  # a group of it that is transformed
 NOISE_SAMPLE = 4  # bytes for each sample of one integration of a band of it
@@ -76,7 +78,8 @@ def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
     flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
     corrected = _correction_pixel(steps) * ny * nx
     kept = KEPT_PIXEL * ny * nx + flags
-    return math.ceil((BASE + max(survey, stream + flags, kept + corrected)) * MARGIN / 1e6)
+    base = BASE + MODEL_BASE * _models_background(steps)
+    return math.ceil((base + max(survey, stream + flags, kept + corrected)) * MARGIN / 1e6)
 
 
 def _needs_more(steps):
@@ -95,7 +98,13 @@ def _correction_pixel(steps):
     cleaning = steps.clean_flicker_noise
     if not _corrects_frames(steps):
         return 0
-    return CORRECTED_PIXEL + FOURIER_PIXEL * (not cleaning.skip and cleaning.fit_method == "fft")
+    fourier = not cleaning.skip and cleaning.fit_method == "fft"
+    return CORRECTED_PIXEL + FOURIER_PIXEL * fourier + MODEL_PIXEL * _models_background(steps)
+
+
+def _models_background(steps):
+    cleaning = steps.clean_flicker_noise
+    return not cleaning.skip and (cleaning.background_method == "model" or cleaning.autoparam)
 
 
 def _corrects_frames(steps):

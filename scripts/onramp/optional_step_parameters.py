@@ -6,6 +6,8 @@ from pydantic import Field
 
 from onramp.step_parameters import Count, Number, Step
 
+CHOSEN_BY_DATA = "NIS_IMAGE", "NRC_IMAGE"
+"""Types of exposure for which parameters of flicker noise can be chosen."""
 PositiveCount = Annotated[Count, Field(ge=1)]
 
 
@@ -39,8 +41,10 @@ class PictureFrame(OptionalStep):
 class CleanFlickerNoise(OptionalStep):
     """Remove flicker (1/f) noise, measured on the background of each group's difference."""
 
-    autoparam: Literal[False] = Field(
-        False, description="Choose parameters by the data (not available yet: always false)."
+    autoparam: bool = Field(
+        False,
+        description="Choose fit_by_channel, background_method and apply_flat_field by the data "
+        "(NIRCam's and NIRISS's images).",
     )
     fit_method: Literal["median", "fft"] = Field(
         "median", description="Medians along the slow axis, or Fourier space (NIRSpec only)."
@@ -57,7 +61,9 @@ class CleanFlickerNoise(OptionalStep):
         None, description="Rows and columns of the smooth model's boxes; null: up to 32 [pixel]."
     )
     mask_science_regions: bool = Field(
-        False, description="Mask known science regions; no effect on NIRCam, NIRISS images and FGS."
+        False,
+        description="Mask known science regions: of MIRI images what the flat says is none; no "
+        "effect on NIRCam, NIRISS images and FGS.",
     )
     apply_flat_field: bool = Field(
         False, description="Divide by the flat reference while background and noise are fitted."
@@ -75,6 +81,15 @@ class CleanFlickerNoise(OptionalStep):
     save_mask: bool = Field(False, description="Write the mask (`mask`).")
     save_background: bool = Field(False, description="Write the background (`flicker_bkg`).")
     save_noise: bool = Field(False, description="Write what is removed (`flicker_noise`).")
+
+    def looks_at_flat(self, exp_type) -> bool:
+        """Return whether an exposure of a type is divided by a flat, or its mask made from it."""
+        chosen = self.autoparam and exp_type in CHOSEN_BY_DATA
+        return self.apply_flat_field or chosen or self.masks_by_flat(exp_type)
+
+    def masks_by_flat(self, exp_type) -> bool:
+        """Return whether the flat tells which pixels of an exposure of a type see the sky."""
+        return self.mask_science_regions and exp_type == "MIR_IMAGE"
 
 
 class Persistence(OptionalStep):

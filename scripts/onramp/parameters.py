@@ -7,7 +7,7 @@ are generated from the models. Names and defaults are those of the reference pip
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -120,11 +120,7 @@ def parse_steps(steps: Mapping[str, Mapping[str, Any]] | None, origin: str) -> D
 def _explain(error: ValidationError, origin: str) -> str:
     first = error.errors()[0]
     step, name = first["loc"][0], first["loc"][1]
-    annotation = step_model(step).model_fields[name].annotation
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("literal_error", "none_required"):
-        allowed = [repr(v) for v in get_args(annotation) or (None,)]
-        message = f"not available yet; the only value so far is {allowed[0]}"
-        if len(allowed) > 1:
-            message = f"expected {' or '.join(allowed)}"
+    if first["type"] == "literal_error":
+        message = f"expected {first['ctx']['expected']}"
     return f"{origin}: steps.{step}.{name}={first['input']!r}: {message[0].lower()}{message[1:]}"

@@ -27,7 +27,7 @@ class ReferenceType(NamedTuple):
     numbers: tuple[str, ...] = ()
     """Keywords that may be there."""
     parameter: str = ""
-    """Parameter of its steps without which they do not look at it."""
+    """What its steps' parameters say, or say of an exposure's type, if they look at it."""
     instruments: tuple[str, ...] = ()
     """Instruments that have it; all if none is named."""
     image: bool = True
@@ -84,7 +84,7 @@ REFERENCE_TYPES = MappingProxyType(
             ReferenceType("pictureframe", ("picture_frame",), "R_PICFRM", {"SCI": (2,)}),
             ReferenceType(
                 "flat", ("clean_flicker_noise",), "R_FLAT", {"SCI": (2,)},
-                parameter="apply_flat_field",
+                {"DQ": (2,), "ERR": (2,)}, parameter="looks_at_flat",
             ),
             ReferenceType(
                 "gain", ("jump", "ramp_fit", "gain_scale"), "R_GAIN", {"SCI": (2,)},

@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+DISPENSABLE = ("saturation", "superbias"), ("clean_flicker_noise", "flat")
+"""Steps that run without a type of reference."""
+
+
 def needed_types(parameters: Detector1Parameters, exposure) -> dict[str, tuple[str, ...]]:
     """
     Return the steps that are on and need a reference, by type.
@@ -34,7 +38,7 @@ def needed_types(parameters: Detector1Parameters, exposure) -> dict[str, tuple[s
     ----------
     parameters : Detector1Parameters
     exposure : Exposure or ExposureFacts
-        Of which instrument and readout pattern count.
+        Of which instrument, type and readout pattern count.
     """
     found = {}
     for kind in REFERENCE_TYPES.values():
@@ -46,11 +50,16 @@ def needed_types(parameters: Detector1Parameters, exposure) -> dict[str, tuple[s
         steps = tuple(
             step
             for step, values in users
-            if not values.skip and (not kind.parameter or getattr(values, kind.parameter))
+            if not values.skip and _look_at(kind, values, exposure.exp_type)
         )
         if steps:
             found[kind.type] = steps
     return found
+
+
+def _look_at(kind, values, exp_type):
+    says = getattr(values, kind.parameter) if kind.parameter else True
+    return says(exp_type) if callable(says) else says
 
 
 def select(exposure, types, folder, overrides=None) -> dict[str, Reference | None]:
@@ -220,7 +229,7 @@ def _absent(exposure, kind, steps, search) -> None:
         return
     remedy = f"give another folder, or override_{kind}: PATH"
     if not set(steps).intersection(known.indispensable):
-        skipped = [step for step in steps if (step, kind) != ("saturation", "superbias")]
+        skipped = [step for step in steps if (step, kind) not in DISPENSABLE]
         purpose = f"skip {' and '.join(skipped)}" if skipped else "do without it"
         remedy = f"{remedy}, or override_{kind}: N/A to {purpose}".replace(", or", ",", 1)
     raise ReferenceFileError(

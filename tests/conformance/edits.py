@@ -3,7 +3,7 @@
 import asdf
 import numpy as np
 from astropy.io import fits
-from onramp.flags import BAD_REF_PIXEL, DEAD, DO_NOT_USE, HOT
+from onramp.flags import BAD_REF_PIXEL, DEAD, DO_NOT_USE, HOT, NO_FLAT_FIELD, NON_SCIENCE
 
 UNIX_EPOCH = 40587.0  # modified Julian date
 SECONDS_OF_A_DAY = 86400.0
@@ -251,6 +251,40 @@ def flat(files):
     level[rng.random(level.shape) < 0.01] = 0
     level[rng.random(level.shape) < 0.01] = np.nan
     return {"flat": _write_image(files, "flat", "FlatModel", level)}
+
+
+def flat_of_regions(files):
+    """Add a flat reference that flags regions and pixels in each way that matters."""
+    rng = np.random.default_rng(29)
+    path = flat(files)["flat"]
+    with fits.open(path, mode="update") as hdus:
+        flags = hdus["DQ"].data
+        flags[:, :9] = NON_SCIENCE
+        flags[:7, 20:40] = DO_NOT_USE
+        flags[rng.random(flags.shape) < 0.02] |= NO_FLAT_FIELD
+        hdus["ERR"].data[rng.random(flags.shape) < 0.01] = np.nan
+    return {"flat": path}
+
+
+def background(slopes=(0.0, 0.0), step=0.0):
+    """Add light that grows along rows and columns, and from channel to channel [DN a group]."""
+
+    def add(files):
+        with fits.open(files.uncal, mode="update") as hdus:
+            data = hdus["SCI"].data
+            ngroups, ny, nx = data.shape[1:]
+            y, x = np.mgrid[:ny, :nx]
+            light = slopes[0] * y + slopes[1] * x + step * (x // 512 % 2)
+            groups = np.arange(ngroups)[:, np.newaxis, np.newaxis]
+            data += np.round(groups * light).astype(np.uint16)
+        return {}
+
+    return add
+
+
+def both(*edits):
+    """Do several things."""
+    return lambda files: {kind: path for edit in edits for kind, path in edit(files).items()}
 
 
 def convolution_kernels(files):

@@ -1,5 +1,6 @@
 """MIRI's exposures and steps that both pipelines process."""
 
+import edits
 import miri_edits
 from case import SAVED_DARK, Case
 from onramp.pipelines import steps_of
@@ -208,3 +209,18 @@ MIRI_CASES = [
     *_modes(), *_sizes(), *_first_groups(), *_references(), *_reference_pixels(), *_interference(),
     *_optional(), *_showers(), *_dark(),
 ]  # fmt: skip
+
+
+def _flicker_of_science():
+    step = {"skip": False, "save_results": True, "save_mask": True, "mask_science_regions": True}
+    by_integration = {**step, "single_mask": False, "apply_flat_field": True}
+    return [
+        _small("flicker_of_science", {"clean_flicker_noise": step}, edits.flat_of_regions),
+        _small("flicker_of_science_by_integration", {"clean_flicker_noise": by_integration},
+               edits.flat_of_regions),
+        _small("flicker_of_science_without_flat", {"clean_flicker_noise": step},
+               edits.without("flat")),
+    ]  # fmt: skip
+
+
+FLICKER_OF_SCIENCE = _flicker_of_science()

@@ -210,8 +210,37 @@ def _user_flags():
     ]  # fmt: skip
 
 
+def _chosen_by_data():
+    step = {"skip": False, "autoparam": True, "save_background": True, "save_noise": True,
+            "save_mask": True}  # fmt: skip
+
+    def chosen(name, edit=edits.unchanged, flat=None, **changes):
+        edit = edits.both(flat or edits.without("flat"), edit)
+        given = {"nints": 2, "ngroups": 4, **changes}
+        return _small(f"flicker_chosen{name}", {"clean_flicker_noise": step}, edit, **given)
+
+    full = {"mode": "nircam_full", "nx": 2048, "ny": 2048, "nints": 1, "ngroups": 3}
+    niriss = {"mode": "niriss_soss", "nx": 256, "exp_type": "NIS_IMAGE", "scene": "field"}
+    top = {"mode": "niriss_soss", "subarray": "FULL", "nx": 2048, "ny": 2048, "ystart": 1,
+           "noutputs": 4, "nints": 1, "ngroups": 3, "exp_type": "NIS_IMAGE"}  # fmt: skip
+    return [
+        chosen(""),
+        chosen("_with_flat", flat=edits.flat),
+        chosen("_of_a_slope", edits.background((0.0, 2.0))),
+        chosen("_of_two_slopes", edits.background((1.0, 1.0)), edits.flat),
+        chosen("_of_channels", edits.background(step=9.0), **full),
+        chosen("_of_a_level_frame", **full),
+        chosen("_of_niriss", **niriss),
+        chosen("_of_niriss_with_slopes", edits.background((1.0, 0.7)), **niriss),
+        chosen("_of_niriss_channels", edits.background(step=9.0), **top),
+        chosen("_elsewhere", exp_type="NRC_TSIMAGE"),
+    ]
+
+
 OPTIONAL_CASES = [
     *_user_flags(), *_charge_migration(), *_flicker_noise(), *_persistence(), *_kernels(),
     *_picture_frame(), *_dark(),
     *_parts(),
 ]  # fmt: skip
+
+FLICKER_CHOSEN_BY_DATA = _chosen_by_data()

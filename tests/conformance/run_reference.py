@@ -112,8 +112,9 @@ class WithoutCoordinates:
 
 
 def override_draft_fit(references):
-    """Give the fit within steps that make a rate of their own the case's references."""
+    """Give the steps within steps that make a rate of their own the case's references."""
     from jwst.clean_flicker_noise import clean_flicker_noise
+    from jwst.flatfield import FlatFieldStep
     from jwst.ramp_fitting import RampFitStep
 
     def step():
@@ -122,7 +123,14 @@ def override_draft_fit(references):
         draft.override_readnoise = references["readnoise"]
         return draft
 
+    def flat_field():
+        step = FlatFieldStep()
+        for kind in step.reference_file_types:
+            setattr(step, f"override_{kind}", references.get(kind, "N/A"))
+        return step
+
     clean_flicker_noise.RampFitStep = step
+    clean_flicker_noise.FlatFieldStep = flat_field
     clean_flicker_noise.AssignWcsStep = WithoutCoordinates
 
 

@@ -139,18 +139,18 @@ def test_pipeline_file_comes_after_the_step_files(cache, facts):
 
 
 def test_unsupported_value_is_refused_and_may_be_set_aside(cache, facts):
-    content = {**JUMP, "name": "clean_flicker_noise", "parameters": {"autoparam": True}}
+    content = {**JUMP, "name": "clean_flicker_noise", "parameters": {"fit_method": "mean"}}
     cache.add_parameters("NIRCAM", "pars-cleanflickernoisestep", content, "jwst_pars-c_0001.asdf",
                          "NRCA1")  # fmt: skip
     cache.write_rules(2)
     with pytest.raises(ParameterError) as caught:
         choose(facts)
     assert str(caught.value).startswith(
-        "jwst_pars-c_0001.asdf: steps.clean_flicker_noise.autoparam=True: not supported; set "
-        "steps.clean_flicker_noise.autoparam: false"
+        "jwst_pars-c_0001.asdf: steps.clean_flicker_noise.fit_method='mean': not supported; set "
+        "steps.clean_flicker_noise.fit_method: "
     )
-    given = parse_steps({"clean_flicker_noise": {"autoparam": False}}, "x")
-    assert not choose(facts, given).parameters.clean_flicker_noise.autoparam
+    given = parse_steps({"clean_flicker_noise": {"fit_method": "fft"}}, "x")
+    assert choose(facts, given).parameters.clean_flicker_noise.fit_method == "fft"
 
 
 def test_without_the_package_one_line_says_how_to_get_it(monkeypatch):

@@ -44,7 +44,7 @@ def background_limits(ordered, below, above, by_histogram=False):
     return Limits(centre - below * spread, centre + above * spread)
 
 
-def lower_half_limits(ordered, distance):
+def lower_half_limits(ordered, below, above=None):
     """
     Return limits around the median by the spread of the values below it.
 
@@ -54,13 +54,14 @@ def lower_half_limits(ordered, distance):
     ----------
     ordered : Ordered
         At least one value.
-    distance : float
-        [standard deviations]
+    below, above : float
+        Distances of the limits; the same if one is given [standard deviations].
     """
+    above = below if above is None else above
     sums = _sums_of(ordered)
     centre, _, _ = clipped_statistics(ordered, sums, CLIP)
     spread = _lower_half_spread(ordered, sums, centre, CLIP)
-    return Limits(centre - distance * spread, centre + distance * spread)
+    return Limits(centre - below * spread, centre + above * spread)
 
 
 class Sums(NamedTuple):

@@ -34,12 +34,14 @@ class FlickerRules(NamedTuple):
     """(rows, columns) of the boxes of the background's model."""
     n_sigma: float = 2.0
     """Limit of what counts as background; 0: no further clipping [standard deviations]."""
+    n_sigma_below: float | None = None
+    """Its lower limit, if that is another."""
     detector: str = ""
     passband: tuple = (1061, 1211, 49943, 49957)
     """Frequencies that the Fourier fit of subarrays passes: up to the first, from the last [Hz]."""
 
 
-def scene_mask(rate, n_sigma, by_histogram):
+def scene_mask(rate, n_sigma, by_histogram, science=None):
     """
     Return where a draft rate shows the background alone.
 
@@ -51,12 +53,16 @@ def scene_mask(rate, n_sigma, by_histogram):
         Above this, it is light; 0: no clipping [standard deviations].
     by_histogram : bool
         Measure the spread on a histogram of the values.
+    science : (ny, nx) bool, optional
+        What may be background.
 
     Returns
     -------
     (ny, nx) bool
     """
     mask = ~np.isnan(rate) & (rate != 0)
+    if science is not None:
+        mask &= science
     if n_sigma > 0:
         values = order(rate, mask)
         if values.values.size:
@@ -105,7 +111,8 @@ def clean(image, mask, rules, flat=None):
         if values is None:
             values = order(image, mask)
         if values.values.size:
-            limits = clipping.lower_half_limits(values, rules.n_sigma)
+            below = rules.n_sigma if rules.n_sigma_below is None else rules.n_sigma_below
+            limits = clipping.lower_half_limits(values, below, rules.n_sigma)
             clipping.clip_mask(image, mask, *limits)
     cleaned = _without_noise(image, mask, unknown, rules)
     cleaned += background

@@ -10,8 +10,8 @@ import numpy as np
 
 from onramp.interleaving import COLUMNS, OUTPUT_COLUMNS, OUTPUTS, PERIOD, reference_columns
 from onramp.kernels import kernel
+from onramp.steps.clipped_moments import clipped_moments
 
-CLIPPINGS = 5
 NOTHING = -1
 
 
@@ -86,33 +86,6 @@ def add_pairs(reads, sums):
         sums.differences[p] += differences
         sums.values[p] += values
         sums.squares[p] += squares
-
-
-def clipped_moments(values, limit):
-    """
-    Return mean and standard deviation of what is left after clipping around the median.
-
-    Parameters
-    ----------
-    values : (n,) float64
-    limit : float
-        [standard deviations]
-
-    Returns
-    -------
-    float, float
-        NaN without values.
-    """
-    for _ in range(CLIPPINGS):
-        if not values.size:
-            return np.nan, np.nan
-        middle, reach = np.median(values), limit * values.std()
-        kept = values[(values >= middle - reach) & (values <= middle + reach)]
-        done = kept.size == values.size
-        values = kept
-        if done:
-            break
-    return (values.mean(), values.std()) if values.size else (np.nan, np.nan)
 
 
 def restless(statistics, known, limit):

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from onramp.kernels import inner_kernel, kernel, scalar_kernel
+from onramp.steps.background_model import filled
 from onramp.steps.line_medians import middle_by_counting
 
 BOXES = 5  # along each axis
 CLIP, MOST_CLIPS = 3.0, 5
 LEAST_GOOD = 0.7  # of a box's pixels
 LANES = 32  # sums side by side
-NEIGHBOURS = 10  # that an empty box is filled from
 
 
 @kernel
@@ -109,21 +109,6 @@ def mesh(image, threads=1):
     return medians, box
 
 
-def _filled(medians):
-    """Return the medians with empty boxes filled by the inverse distance to the nearest others."""
-    empty = np.isnan(medians)
-    if not empty.any():
-        return medians
-    from scipy.spatial import cKDTree
-
-    known = np.argwhere(~empty)
-    tree = cKDTree(known, leafsize=10)
-    distance, nearest = tree.query(np.argwhere(empty), k=range(1, 1 + min(NEIGHBOURS, len(known))))
-    out = medians.copy()
-    out[empty] = np.average(medians[~empty][nearest], axis=1, weights=1 / distance)
-    return out
-
-
 def _smoothed(medians):
     """Return the medians of each box and its neighbours."""
     padded = np.pad(medians, 1, constant_values=np.nan)
@@ -151,7 +136,7 @@ def background(image, rows, columns, threads=1):
     medians, box = mesh(image, threads)
     if np.isnan(medians).all():
         return np.full(rows.shape, np.nan)
-    smooth = _smoothed(_filled(medians))
+    smooth = _smoothed(filled(medians))
     if np.ptp(smooth) == 0:
         return np.full(rows.shape, smooth.min())
     from scipy.ndimage import map_coordinates
