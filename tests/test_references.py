@@ -138,7 +138,10 @@ def test_needed_types_follow_steps_instrument_and_readout(parameters):
         },
         "test",
     )
-    assert {*needed_types(on, irs2), *needed_types(on, miri)} == {*REFERENCE_TYPES}
+    soss = an_exposure(instrument="NIRISS", exp_type="NIS_SOSS")
+    needed = {*needed_types(on, irs2), *needed_types(on, miri), *needed_types(on, soss)}
+    assert needed == {*REFERENCE_TYPES}
+    assert "pastasoss" not in needed_types(on, an_exposure(instrument="NIRISS"))
     unflattened = parse_steps({"clean_flicker_noise": {"skip": False}}, "test")
     assert "flat" not in needed_types(unflattened, nircam)
     assert needed_types(parameters, nircam)["superbias"] == ("saturation", "superbias")
@@ -147,6 +150,19 @@ def test_needed_types_follow_steps_instrument_and_readout(parameters):
     assert needed["gain"] == ("gain_scale",)
     assert needed["superbias"] == ("saturation",)
     assert not {"readnoise", "ipc"} & set(needed)
+
+
+def test_flat_is_needed_where_it_is_looked_at():
+    def needs_flat(exp_type, **cleaning):
+        steps = parse_steps({"clean_flicker_noise": {"skip": False, **cleaning}}, "test")
+        instrument = {"MIR": "MIRI", "NRC": "NIRCAM", "NIS": "NIRISS"}[exp_type[:3]]
+        return "flat" in needed_types(steps, an_exposure(instrument=instrument, exp_type=exp_type))
+
+    assert needs_flat("MIR_IMAGE", mask_science_regions=True)
+    assert not needs_flat("NRC_IMAGE", mask_science_regions=True)
+    assert needs_flat("NIS_IMAGE", autoparam=True)
+    assert not needs_flat("NRC_TSIMAGE", autoparam=True)
+    assert needs_flat("NRC_TSIMAGE", apply_flat_field=True)
 
 
 def test_select_returns_each_type_with_its_digest(folder, parameters):

@@ -6,12 +6,12 @@ import numpy as np
 
 from onramp.bands import split
 from onramp.draft_rates import draft_rates
-from onramp.errors import InputError, ParameterError
+from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import DO_NOT_USE, JUMP_DET, NO_FLAT_FIELD, NON_SCIENCE
 from onramp.optional_step_parameters import CHOSEN_BY_DATA
 from onramp.ramp_store import RampStore
-from onramp.steps import flicker_noise
+from onramp.steps import flicker_noise, soss_traces
 from onramp.steps.background_model import fill_unknown
 from onramp.steps.flicker_choice import choose
 from onramp.whole_frames import COMPLETE, FAILED, Corrected
@@ -56,8 +56,7 @@ class _Cleaning:
 
     def _refuse_what_needs_coordinates(self):
         mode, name = self.exposure.exp_type, self.exposure.name
-        traces = mode.startswith("NRS") or mode == "NIS_SOSS"
-        if self.parameters.mask_science_regions and traces:
+        if self.parameters.mask_science_regions and mode.startswith("NRS"):
             raise ParameterError(
                 f"{name}: clean_flicker_noise.mask_science_regions needs the world coordinates of "
                 f"{mode}, which stage 1 does not have; give a user_mask, or leave it false"
@@ -70,12 +69,12 @@ class _Cleaning:
 
     def _choose_parameters(self):
         """Set the parameters that suit an image, whatever is asked for."""
-        exposure, reference = self.exposure, self.stream.references.get("flat")
+        exposure = self.exposure
         if exposure.exp_type not in CHOSEN_BY_DATA:
             log.warning("%s: autoparam is not for %s: the parameters are those that are given",
                         exposure.name, exposure.exp_type)  # fmt: skip
             return
-        flat = None if reference is None else fill_unknown(reference.read("SCI"))
+        flat = self._flat()
         rates = draft_rates(self.stream, self.stream.frames.samples, True, flat)
         found = choose(rates.read_plane((0,)), abs(exposure.subarray.slowaxis), exposure.instrument)
         rates.close()
@@ -125,7 +124,7 @@ class _Cleaning:
         if reason is not None:
             log.warning("%s: flicker noise stays: %s", self.exposure.name, reason)
             return Corrected(None, FAILED)
-        self.flat = self._flat()
+        self.flat = self._flat() if self.parameters.apply_flat_field else None
         drafted = user_mask is None or self.by_median_image
         frames, rates = self.stream.frames, None
         if drafted:
@@ -151,9 +150,7 @@ class _Cleaning:
 
     def _flat(self):
         reference = self.stream.references.get("flat")
-        if not self.parameters.apply_flat_field or reference is None:
-            return None
-        return fill_unknown(reference.read("SCI"))
+        return None if reference is None else fill_unknown(reference.read("SCI"))
 
     def _user_mask(self, path):
         with FitsImages(path, InputError) as file:
@@ -174,7 +171,9 @@ class _Cleaning:
         return None
 
     def _science(self):
-        """Return which pixels of a MIRI image see the sky, None of others: all may."""
+        """Return which pixels may show background alone, or None if nothing is known of them."""
+        if self.parameters.mask_science_regions and self.exposure.exp_type == "NIS_SOSS":
+            return ~self._light_of_traces()
         if not self.parameters.masks_by_flat(self.exposure.exp_type):
             return None
         quality = self.stream.frames.pixeldq
@@ -186,6 +185,17 @@ class _Cleaning:
                 unusable |= np.isnan(reference.read("ERR"))
             quality = quality | flagged | np.where(unusable, np.uint32(DO_NOT_USE), np.uint32(0))
         return (quality & (DO_NOT_USE | NON_SCIENCE)) == 0
+
+    def _light_of_traces(self):
+        reference = self.stream.references.get("pastasoss")
+        if reference is None:
+            raise ReferenceFileError(
+                f"{self.exposure.name}: no pastasoss reference for clean_flicker_noise."
+                "mask_science_regions; give it with override_pastasoss, or leave that false"
+            )
+        rotation = reference.rotation(self.exposure)
+        size = self.exposure.shape[-2:]
+        return soss_traces.light(reference.orders, rotation, reference.wavelengths, size)
 
     def _scene_mask(self, rates):
         parameters, science = self.parameters, self._science()

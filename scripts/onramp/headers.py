@@ -54,11 +54,12 @@ REFERENCE_KEYWORDS = {
     "reset": ("RESET", "Reset reference file name"),
     "rscd": ("RSCD", "RSCD reference file name"),
     "saturation": ("SATURA", "Saturation reference file name"),
+    "pastasoss": ("PSTSOS", "PASTASOSS reference file name"),
     "sirskernel": ("SIRSKL", "SIRS refpix reference file name"),
     "superbias": ("SUPERB", "Superbias reference file name"),
 }
 MIRI_REFERENCES = "emicorr", "reset", "rscd"
-ONLY_IF_USED = "flat", "sirskernel"
+ONLY_IF_USED = "flat", "pastasoss", "sirskernel"
 
 
 def renewed(source, file_name, model, date):

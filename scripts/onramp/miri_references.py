@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp import asdf_arrays
+from onramp.asdf_reference import AsdfReference
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.steps.emicorr import speed_of, subarray_case
@@ -24,57 +24,17 @@ class Waves(NamedTuple):
     """One period of each, float64."""
 
 
-class EmiReference:
-    """
-    An emicorr reference file (ASDF).
+class EmiReference(AsdfReference):
+    """An open emicorr reference file (ASDF); see `AsdfReference`."""
 
-    Attributes
-    ----------
-    reference : Reference
-    header : dict
-        Empty; there are no keywords.
+    remedy = "skip emicorr"
 
-    Raises
-    ------
-    ReferenceFileError
-        If the file cannot be read or lacks what it must hold.
-    """
-
-    header = {}  # noqa: RUF012
-
-    def __init__(self, reference, _exposure):
-        self.reference = reference
-        try:
-            try:
-                self._take(asdf_arrays.read(reference.path))
-            except asdf_arrays.UnusualError:
-                import asdf
-
-                with asdf.open(reference.path, memmap=False, lazy_load=False) as file:
-                    self._take(file)
-        except (KeyError, TypeError, AttributeError) as problem:
-            self._refuse(f"no {problem} as an emicorr reference has it")
-        except (OSError, ValueError, RuntimeError) as problem:
-            self._refuse(f"cannot be read as ASDF ({str(problem).splitlines()[0]})")
-
-    def _take(self, tree):
+    def _take(self, tree, _exposure):
         self._cases = tree["subarray_cases"]
         self._frequencies = {
             name: (float(known["frequency"]), np.array(known["phase_amplitudes"], float))
             for name, known in tree["frequencies"].items()
         }
-
-    def _refuse(self, problem):
-        raise ReferenceFileError(
-            f"{self.reference.path}: {problem}; give another one with override_emicorr, or skip "
-            "emicorr"
-        )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
     def waves(self, exposure) -> Waves | None:
         """Return what there is for an exposure, None if it is not listed."""

@@ -62,8 +62,8 @@ class CleanFlickerNoise(OptionalStep):
     )
     mask_science_regions: bool = Field(
         False,
-        description="Mask known science regions: of MIRI images what the flat says is none; no "
-        "effect on NIRCam, NIRISS images and FGS.",
+        description="Mask known science regions: the traces of SOSS, and of MIRI images what the "
+        "flat says is none; no effect on NIRCam, NIRISS images and FGS.",
     )
     apply_flat_field: bool = Field(
         False, description="Divide by the flat reference while background and noise are fitted."
@@ -86,6 +86,10 @@ class CleanFlickerNoise(OptionalStep):
         """Return whether an exposure of a type is divided by a flat, or its mask made from it."""
         chosen = self.autoparam and exp_type in CHOSEN_BY_DATA
         return self.apply_flat_field or chosen or self.masks_by_flat(exp_type)
+
+    def looks_at_traces(self, exp_type) -> bool:
+        """Return whether an exposure of a type has traces that may be masked."""
+        return exp_type == "NIS_SOSS"
 
     def masks_by_flat(self, exp_type) -> bool:
         """Return whether the flat tells which pixels of an exposure of a type see the sky."""

@@ -25,7 +25,7 @@ def open_reference(reference: Reference, exposure):
 
     Returns
     -------
-    OpenReference, EmiReference or RscdReference
+    OpenReference, or what its type has in its place
 
     Raises
     ------
@@ -38,6 +38,10 @@ def open_reference(reference: Reference, exposure):
         from onramp.kernel_reference import KernelReference
 
         return KernelReference(reference, exposure)
+    if reference.type == "pastasoss":
+        from onramp.trace_reference import TraceReference
+
+        return TraceReference(reference, exposure)
     from onramp import miri_references
 
     if reference.type == "emicorr":

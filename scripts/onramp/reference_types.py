@@ -87,6 +87,10 @@ REFERENCE_TYPES = MappingProxyType(
                 {"DQ": (2,), "ERR": (2,)}, parameter="looks_at_flat",
             ),
             ReferenceType(
+                "pastasoss", ("clean_flicker_noise",), "R_PSTSOS", {}, optional=True,
+                parameter="looks_at_traces", instruments=("NIRISS",), image=False,
+            ),
+            ReferenceType(
                 "gain", ("jump", "ramp_fit", "gain_scale"), "R_GAIN", {"SCI": (2,)},
                 indispensable=("jump", "ramp_fit"), numbers=("GAINFACT",),
             ),

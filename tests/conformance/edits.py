@@ -287,6 +287,29 @@ def both(*edits):
     return lambda files: {kind: path for edit in edits for kind, path in edit(files).items()}
 
 
+def soss_traces(files):
+    """Add a pastasoss reference of two orders, and turn the pupil wheel."""
+    x = np.arange(0.0, 256, 2)
+    curves = 20 + 2e-4 * (x - 90) ** 2, 38 - 1e-3 * (x - 200) ** 2
+    traces = [
+        {"spectral_order": n, "pivot_x": 120.0, "pivot_y": float(curve.mean()),
+         "trace": np.column_stack([x, curve])}
+        for n, curve in enumerate(curves, start=1)
+    ]  # fmt: skip
+    models = [
+        {"spectral_order": n,
+         "coefficients": np.array([2.8, -2.0, 0.01, 0.02, 0.003, 0.001]) / n,
+         "scale_extents": np.array([[0.0, -0.3], [255.0, 0.3]])}
+        for n in (1, 2)
+    ]  # fmt: skip
+    meta = {"reftype": "pastasoss", "pwcpos_cmd": 245.76, "pwcpos_bounds": [245.51, 246.01],
+            "wavemap_wlmin": 0.5, "wavemap_wlmax": 5.5, "wavemap_nwl": 900, "soss_xdim": 2048,
+            "soss_ydim": 300, "subarray_ymin": 1792}  # fmt: skip
+    path = files.references["gain"].with_name("pastasoss.asdf")
+    asdf.AsdfFile({"meta": meta, "traces": traces, "wavecal_models": models}).write_to(path)
+    return header("uncal", PWCPOS=245.93)(files) | {"pastasoss": path}
+
+
 def convolution_kernels(files):
     """Add a sirskernel reference of kernels a few rows wide, those of the two sides different."""
     import asdf

@@ -234,6 +234,29 @@ def _chosen_by_data():
         chosen("_of_niriss_with_slopes", edits.background((1.0, 0.7)), **niriss),
         chosen("_of_niriss_channels", edits.background(step=9.0), **top),
         chosen("_elsewhere", exp_type="NRC_TSIMAGE"),
+        *(
+            _small(
+                f"flicker_beside_traces{ending}",
+                {
+                    "clean_flicker_noise": {
+                        "skip": False,
+                        "mask_science_regions": True,
+                        "save_mask": True,
+                        "save_noise": True,
+                        **more,
+                    }
+                },
+                edits.soss_traces,
+                mode="niriss_soss",
+                nx=256,
+                nints=2,
+                **changes,
+            )
+            for ending, more, changes in (
+                ("", {}, {}),
+                ("_of_substrip96", {"single_mask": False}, {"subarray": "SUBSTRIP96"}),
+            )
+        ),
     ]
 
 

@@ -1,0 +1,108 @@
+from types import SimpleNamespace
+
+import asdf
+import numpy as np
+import pytest
+from onramp.errors import InputError, ReferenceFileError
+from onramp.steps.soss_traces import Order, light, trace
+from onramp.trace_reference import TraceReference
+
+X = np.arange(0.0, 200, 4)
+LINEAR = np.array([3.0, -2.0, 0.0])  # 3 to 1 um along the columns
+EXTENTS = np.array([[0.0, -1.0], [199.0, 1.0]])
+WAVELENGTHS = np.linspace(0.8, 3.2, 500)
+
+
+def an_order(y, **changes):
+    order = Order(np.column_stack([X, y]), (100.0, 20.0), LINEAR, EXTENTS)
+    return order._replace(**changes)
+
+
+def test_a_straight_trace_goes_on_beyond_its_ends():
+    x, y = trace(an_order(20 + 0.05 * X), 0.0, WAVELENGTHS)
+    assert np.allclose(x, (3 - WAVELENGTHS) / 2 * 199)
+    assert np.allclose(y, 20 + 0.05 * x)
+
+
+@pytest.mark.parametrize("rotation", [-0.4, 0.7])
+def test_a_trace_turns_about_its_pivot(rotation):
+    x, y = trace(an_order(np.full(X.size, 20.0)), rotation, WAVELENGTHS)
+    assert np.allclose(y - 20, (x - 100) * np.tan(np.radians(rotation)), atol=1e-9)
+
+
+def test_terms_of_wavelengths_are_in_the_order_of_the_reference():
+    coefficients = np.array([1.0, 0.0, 0.0, 0.0, 1.0, 0.5])  # 1 + x r + r^2 / 2
+    order = an_order(np.full(X.size, 20.0), coefficients=coefficients)
+    x, _ = trace(order, 0.5, np.array([1.5]))
+    turn = 0.75
+    assert x[0] == pytest.approx((1.5 - 1 - turn**2 / 2) / turn * 199)
+
+
+def test_rows_beside_the_trace_are_light():
+    found = light([an_order(np.full(X.size, 30.5))], 0.0, WAVELENGTHS, (64, 220))
+    rows = np.flatnonzero(found[:, 100])
+    assert (rows[0], rows[-1]) == (14, 47)
+    assert (found.sum(axis=0) == rows.size).all()
+
+
+def test_rows_beyond_the_subarray_are_no_trace():
+    steep = an_order(100 + 4 * X, coefficients=LINEAR)
+    x, y = trace(steep, 0.0, WAVELENGTHS)
+    assert np.allclose(y, 100 + 4 * x)
+    assert not light([steep], 0.0, WAVELENGTHS, (256, 200))[:, 100].any()
+
+
+@pytest.fixture
+def tree():
+    meta = {"reftype": "pastasoss", "pwcpos_cmd": 245.76, "pwcpos_bounds": [245.5, 246.0],
+            "wavemap_wlmin": 0.5, "wavemap_wlmax": 5.5, "wavemap_nwl": 50}  # fmt: skip
+    traces = [{"trace": np.column_stack([X, 20 + 0 * X]), "pivot_x": 100.0, "pivot_y": 20.0}]
+    models = [{"coefficients": LINEAR, "scale_extents": EXTENTS}]
+    return {"meta": meta, "traces": traces, "wavecal_models": models}
+
+
+def opened(tree, folder, subarray="SUBSTRIP256"):
+    path = folder / "pastasoss.asdf"
+    asdf.AsdfFile(tree).write_to(path)
+    reference = SimpleNamespace(path=path, type="pastasoss")
+    return TraceReference(reference, SimpleNamespace(subarray=SimpleNamespace(name=subarray)))
+
+
+def an_exposure(**keywords):
+    return SimpleNamespace(path="x_uncal.fits", primary=keywords)
+
+
+def test_reference_is_read(tree, tmp_path):
+    found = opened(tree, tmp_path)
+    assert found.wavelengths[[0, -1]].tolist() == [0.5, 5.5]
+    assert found.orders[0].trace[:, 1].tolist() == [20.0] * X.size
+    assert found.rotation(an_exposure(PWCPOS=245.86)) == pytest.approx(0.1)
+
+
+def test_traces_of_the_smaller_subarray_lie_lower(tree, tmp_path):
+    assert opened(tree, tmp_path, "SUBSTRIP96").orders[0].trace[0].tolist() == [0.0, 10.0]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "says"),
+    [({}, "PWCPOS missing"), ({"PWCPOS": 247.0}, r"PWCPOS=247.0 is not from 245\.5 to 246\.0")],
+)
+def test_wheel_has_to_be_where_the_reference_knows_it(tree, tmp_path, keywords, says):
+    with pytest.raises(InputError, match=says) as error:
+        opened(tree, tmp_path).rotation(an_exposure(**keywords))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["meta", "traces", "wavecal_models"])
+def test_incomplete_references_are_refused(tree, tmp_path, name):
+    del tree[name]
+    if name == "meta":
+        tree["meta"] = {"reftype": "pastasoss"}
+    with pytest.raises(ReferenceFileError, match=r"pastasoss\.asdf: .*override_pastasoss"):
+        opened(tree, tmp_path)
+
+
+def test_models_of_other_orders_are_refused(tree, tmp_path):
+    tree["wavecal_models"] *= 2
+    with pytest.raises(ReferenceFileError, match=r"pastasoss\.asdf: "):
+        opened(tree, tmp_path)
