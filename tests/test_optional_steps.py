@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from onramp import Dark, Detector1
-from onramp.errors import InputError, ParameterError
+from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.flags import PERSISTENCE
 from onramp.simulate import simulate
 
@@ -63,6 +63,36 @@ def test_what_is_no_mask_is_refused(exposure, tmp_path):
     fits.PrimaryHDU().writeto(path)
     with pytest.raises(InputError, match=r"\[SCI\]: extension missing; give another user_mask"):
         call(exposure, {"clean_flicker_noise": {"skip": False, "user_mask": str(path)}})
+
+
+@pytest.mark.parametrize(
+    ("mode", "cleaning", "says"),
+    [
+        ("nirspec_bots", {"mask_science_regions": True}, "world coordinates of NRS_BRIGHTOBJ"),
+        ("niriss_soss", {"mask_science_regions": True}, "no pastasoss reference .* override_"),
+        ("niriss_soss", {"background_method": "median_image"}, "extracted fluxes of NIS_SOSS"),
+        ("miri_sub64", {"background_method": "median_image"}, "extracted fluxes of MIR_IMAGE"),
+        ("nircam_sub", {"autoparam": True}, "no flat reference .* N/A to do without it"),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line(tmp_path, mode, cleaning, says):
+    other = simulate(mode, tmp_path, 9, nx=48, ny=32, nints=2, ngroups=3, tso=mode != "nircam_sub")
+    with pytest.raises((ParameterError, ReferenceFileError), match=says) as error:
+        call(other, {"clean_flicker_noise": {"skip": False, **cleaning}})
+    assert "\n" not in str(error.value)
+
+
+def test_autoparam_is_told_and_leaves_other_exposures_alone(exposure, tmp_path, caplog):
+    caplog.set_level("INFO", logger="onramp")
+    chosen = {"skip": False, "autoparam": True}
+    call(exposure, {"clean_flicker_noise": chosen}, overrides={"flat": "N/A"})
+    assert "autoparam: apply_flat_field=False, background_method=" in caplog.text
+    series = simulate("nircam_sub", tmp_path, 9, nx=48, ny=32, nints=2, ngroups=3,
+                      exp_type="NRC_TSIMAGE")  # fmt: skip
+    by_data = call(series, {"clean_flicker_noise": chosen}).rate
+    assert "autoparam is not for NRC_TSIMAGE" in caplog.text
+    as_given = call(series, {"clean_flicker_noise": {"skip": False}}).rate
+    np.testing.assert_array_equal(by_data.sci, as_given.sci)
 
 
 def test_windows_pass_from_one_exposure_to_the_next(exposure, tmp_path):

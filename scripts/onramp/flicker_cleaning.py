@@ -61,7 +61,9 @@ class _Cleaning:
                 f"{name}: clean_flicker_noise.mask_science_regions needs the world coordinates of "
                 f"{mode}, which stage 1 does not have; give a user_mask, or leave it false"
             )
-        if self.by_median_image and mode in EXTRACTED_MODES and self.exposure.shape[0] > 1:
+        series = mode == "MIR_IMAGE" and self.exposure.primary.get("TSOVISIT") is True
+        extracted = series or mode in EXTRACTED_MODES
+        if self.by_median_image and extracted and self.exposure.shape[0] > 1:
             raise ParameterError(
                 f"{name}: clean_flicker_noise.background_method=median_image needs extracted "
                 f"fluxes of {mode}, which stage 1 does not have; choose median or model"
@@ -126,11 +128,12 @@ class _Cleaning:
             return Corrected(None, FAILED)
         self.flat = self._flat() if self.parameters.apply_flat_field else None
         drafted = user_mask is None or self.by_median_image
+        science = self._science() if user_mask is None else None
         frames, rates = self.stream.frames, None
         if drafted:
             rates = draft_rates(self.stream, frames.samples, self.single_mask, self.flat)
         samples = frames.take_samples()
-        mask = user_mask if user_mask is not None else self._scene_mask(rates)
+        mask = user_mask if user_mask is not None else self._scene_mask(rates, science)
         background = None
         if self.parameters.save_background:
             background = RampStore(self.exposure.shape, self.stream.scratch)
@@ -197,8 +200,8 @@ class _Cleaning:
         size = self.exposure.shape[-2:]
         return soss_traces.light(reference.orders, rotation, reference.wavelengths, size)
 
-    def _scene_mask(self, rates):
-        parameters, science = self.parameters, self._science()
+    def _scene_mask(self, rates, science):
+        parameters = self.parameters
         masks = [
             flicker_noise.scene_mask(
                 rates.read_plane((i,)), parameters.n_sigma, parameters.fit_histogram, science
