@@ -44,7 +44,7 @@ check: setup ## Look for faults of style, in the workflow, and in generated file
 conformance: setup ## Compare with the official pipeline (installed beside, in .venv-jwst)
 	$(BIN)/python -m pytest tests/conformance
 
-conformance-full: setup ## The same for each subarray with each readout: about an hour
+conformance-full: setup ## The same for each subarray with each readout: half an hour or more
 	CONFORMANCE=full $(BIN)/python -m pytest tests/conformance
 
 modes: setup ## Write docs/modes.md from what conformance has compared
