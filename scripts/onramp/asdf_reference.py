@@ -1,10 +1,13 @@
 """References kept in ASDF, of plain values and arrays."""
 
+from abc import abstractmethod
+from contextlib import AbstractContextManager
+
 from onramp import asdf_arrays
 from onramp.errors import ReferenceFileError
 
 
-class AsdfReference:
+class AsdfReference(AbstractContextManager):
     """
     An open reference file whose values are read at once.
 
@@ -38,15 +41,15 @@ class AsdfReference:
                 import asdf
 
                 with asdf.open(reference.path, memmap=False, lazy_load=False) as file:
-                    self._take(file, exposure)
+                    self._take(file.tree, exposure)
         except (KeyError, TypeError, AttributeError) as problem:
             self._refuse(f"no {problem} as such a reference has it")
         except (OSError, ValueError, RuntimeError) as problem:
             self._refuse(f"cannot be read as ASDF ({str(problem).splitlines()[0]})")
 
+    @abstractmethod
     def _take(self, tree, exposure):
         """Keep what is wanted of the file's tree."""
-        raise NotImplementedError
 
     def _refuse(self, problem):
         kind = self.reference.type
@@ -55,8 +58,5 @@ class AsdfReference:
             f"override_{kind}, or {self.remedy}"
         )
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *_):
-        pass
+        """Close nothing: all has been read."""
