@@ -88,7 +88,7 @@ def test_coefficients_of_the_detector_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("part", "says"),
     [({"gamma": np.ones((4, 9))}, "has no zeta"),
-     ({"gamma": np.ones(9), "zeta": np.ones(9)}, "are not 4 rows")],
+     ({"gamma": np.ones(4), "zeta": np.ones(4)}, "are not 4 rows")],
 )  # fmt: skip
 def test_other_contents_are_refused(tmp_path, part, says):
     with pytest.raises(ReferenceFileError, match=says):

@@ -4,7 +4,7 @@ import asdf
 import numpy as np
 import pytest
 from onramp.errors import InputError, ReferenceFileError
-from onramp.steps.soss_traces import Order, light, trace
+from onramp.steps.soss_traces import Order, _along, light, trace
 from onramp.trace_reference import TraceReference
 
 X = np.arange(0.0, 200, 4)
@@ -26,8 +26,15 @@ def test_a_straight_trace_goes_on_beyond_its_ends():
 
 @pytest.mark.parametrize("rotation", [-0.4, 0.7])
 def test_a_trace_turns_about_its_pivot(rotation):
-    x, y = trace(an_order(np.full(X.size, 20.0)), rotation, WAVELENGTHS)
-    assert np.allclose(y - 20, (x - 100) * np.tan(np.radians(rotation)), atol=1e-9)
+    """A line that passes the pivot five rows above it."""
+    x, y = trace(an_order(np.full(X.size, 25.0)), rotation, WAVELENGTHS)
+    angle = np.radians(rotation)
+    assert np.allclose(y, 20 + (x - 100) * np.tan(angle) + 5 / np.cos(angle), atol=1e-9)
+
+
+def test_ends_are_as_steep_as_their_last_two_points():
+    known, values = np.array([2.0, 0.0, 1.0]), np.array([3.0, 0.0, 1.0])
+    assert _along(np.array([-1.0, 0.5, 5.0]), known, values).tolist() == [-1.0, 0.5, 9.0]
 
 
 def test_terms_of_wavelengths_are_in_the_order_of_the_reference():
