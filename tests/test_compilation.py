@@ -174,6 +174,7 @@ def cleaning(**parameters):
         ("nircam_sub", {}),
         ("niriss_soss", {}),
         ("nirspec_irs2", {}),
+        ("nirspec_full", {}),
         ("miri_sub64", {}),
         ("nircam_sub", cleaning(fit_method="median", background_method="model")),
         ("nirspec_bots", cleaning(fit_method="fft")),
@@ -184,8 +185,13 @@ def cleaning(**parameters):
     ],
 )
 def test_jobs_need_no_numba_once_all_is_compiled(tmp_path, own_cache, mode, steps):
+    """Arrays of a frame that is read along its columns, too, are as the warm-up has them."""
     size = {"nx": 16, "ny": 16} if mode in ("nircam_sub", "miri_sub64") and not steps else {}
-    made = simulate(mode, tmp_path, 1, ngroups=5, nints=1 if mode == "nirspec_irs2" else 2, **size)
+    if mode == "nirspec_full":
+        mode = "nirspec_bots"
+        size = {"subarray": "FULL", "nx": 2048, "ny": 2048, "xstart": 1, "ystart": 1, "noutputs": 4}
+    nints, ngroups = (1, 3) if size.get("nx") == 2048 or mode == "nirspec_irs2" else (2, 5)
+    made = simulate(mode, tmp_path, 1, ngroups=ngroups, nints=nints, **size)
     command = [sys.executable, "-c", JOB, made.uncal, made.references["gain"].parent, tmp_path,
                json.dumps(steps)]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, env=own_cache)

@@ -175,9 +175,10 @@ class _Cleaning:
 
     def _science(self):
         """Return which pixels may show background alone, or None if nothing is known of them."""
-        if self.parameters.mask_science_regions and self.exposure.exp_type == "NIS_SOSS":
+        parameters, mode = self.parameters, self.exposure.exp_type
+        if parameters.mask_science_regions and parameters.looks_at_traces(mode):
             return ~self._light_of_traces()
-        if not self.parameters.masks_by_flat(self.exposure.exp_type):
+        if not parameters.masks_by_flat(mode):
             return None
         quality = self.stream.frames.pixeldq
         reference = self.stream.references.get("flat")
