@@ -147,6 +147,7 @@ def test_values_are_converted(step, name, value, expected):
         ({"jump": {"maximum_cores": "most"}}, "none, quarter, half, all"),
         ({"refpix": {"refpix_algorithm": "mean"}}, "'median' or 'sirs'"),
         ({"ramp_fit": {"algorithm": "GLS"}}, "'OLS_C' or 'LIKELY'"),
+        ({"jump": {"override_gain": "N/A"}}, "references: override: gain: PATH or N/A"),
         ({"refpix": {"siglimit": 0}}, "greater than 0"),
         ({"saturation": {"n_pix_grow_sat": 17}}, "less than or equal to 16"),
         ({"clean_flicker_noise": {"fit_method": "mean"}}, "'median' or 'fft'"),

@@ -108,9 +108,11 @@ def parse_steps(steps: Mapping[str, Mapping[str, Any]] | None, origin: str) -> D
         known = step_model(step).model_fields
         for name in values:
             if name not in known:
-                raise ParameterError(
-                    f"{origin}: step '{step}' has no parameter '{name}'; {nearest(name, known)}"
-                )
+                hint = nearest(name, known)
+                if name.startswith("override_"):
+                    kind = name.removeprefix("override_")
+                    hint = f"references are replaced by references: override: {kind}: PATH or N/A"
+                raise ParameterError(f"{origin}: step '{step}' has no parameter '{name}'; {hint}")
     try:
         return Detector1Parameters.model_validate({s: dict(v) for s, v in steps.items() if v})
     except ValidationError as error:
