@@ -132,7 +132,7 @@ class Progress(logging.Handler):
             return
         self.tally = Tally(total)
         self._record("start")
-        if self.screen and not compilation.mark_file().exists():
+        if self.screen and not compilation.is_done():
             self._say("the first run compiles the numerical kernels: half a minute")
         if self.screen:
             threading.Thread(target=self._refresh, daemon=True).start()

@@ -51,6 +51,23 @@ def test_failed_warm_up_is_tried_again(calls, tmp_path):
     assert calls.read_text() == "onramp.warm\nonramp.warm\n"
 
 
+def test_kernels_that_are_gone_are_compiled_again(calls, tmp_path, monkeypatch):
+    """Another version of the sources has been at work, and removed some of this one's."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    folder = kernel_cache.cache_of_library()
+    folder.mkdir(parents=True)
+    kernels = [folder / f"{name}{kernel_cache.ENDING}" for name in "ab"]
+    for path in kernels:
+        path.touch()
+    for _ in range(2):
+        compilation.ensure()
+    assert calls.read_text() == "onramp.warm\n"
+    kernels[1].rename(folder / f"c{kernel_cache.ENDING}")
+    for _ in range(2):
+        compilation.ensure()
+    assert calls.read_text() == "onramp.warm\nonramp.warm\n"
+
+
 @pytest.mark.parametrize(("mode", "module"), [("miri_sub64", "miri"), ("nirspec_irs2", "irs2")])
 def test_kernels_of_some_exposures_compile_for_these(calls, tmp_path, mode, module):
     near = simulate("nircam_sub", tmp_path, 1, nx=16, ny=16, ngroups=2, nints=1).uncal

@@ -44,6 +44,10 @@ CASES = {
     "soss, flicker noise": ("niriss_soss", {}, 1, FLICKER),
     "small subarray, flicker noise": ("nircam_sub", {}, 1, FLICKER),
     "many integrations, flicker noise": ("nirspec_bots", {"nints": 300}, 1, FLICKER),
+    "images of a source, flicker noise beside their median": (
+        "nircam_sub", {"nints": 30, "exp_type": "NRC_TSIMAGE", "tso": True},
+        1, (*FLICKER, "--steps.clean_flicker_noise.background_method=median_image"),
+    ),
     "full frame, flicker noise in Fourier space": (
         "nirspec_bots",
         {"subarray": "FULL", "nx": 2048, "ny": 2048, "xstart": 1, "ystart": 1, "noutputs": 4,

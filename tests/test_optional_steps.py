@@ -8,6 +8,8 @@ from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.flags import PERSISTENCE
 from onramp.simulate import simulate
 
+MEDIAN_IMAGE = {"background_method": "median_image"}
+
 
 @pytest.fixture(scope="module")
 def exposure(tmp_path_factory):
@@ -70,8 +72,8 @@ def test_what_is_no_mask_is_refused(exposure, tmp_path):
     [
         ("nirspec_bots", {"mask_science_regions": True}, "world coordinates of NRS_BRIGHTOBJ"),
         ("niriss_soss", {"mask_science_regions": True}, "no pastasoss reference .* override_"),
-        ("niriss_soss", {"background_method": "median_image"}, "extracted fluxes of NIS_SOSS"),
-        ("miri_sub64", {"background_method": "median_image"}, "extracted fluxes of MIR_IMAGE"),
+        ("nirspec_bots", MEDIAN_IMAGE, "extracted spectra for NRS_BRIGHTOBJ; give them with light"),
+        ("niriss_soss", MEDIAN_IMAGE, "no pastasoss reference .* override_pastasoss, or fluxes"),
         ("nircam_sub", {"autoparam": True}, "no flat reference .* N/A to do without it"),
     ],
 )
@@ -80,6 +82,32 @@ def test_what_is_missing_is_told_in_one_line(tmp_path, mode, cleaning, says):
     with pytest.raises((ParameterError, ReferenceFileError), match=says) as error:
         call(other, {"clean_flicker_noise": {"skip": False, **cleaning}})
     assert "\n" not in str(error.value)
+
+
+def test_a_source_has_to_be_somewhere(tmp_path):
+    series = simulate("miri_sub64", tmp_path, 9, nx=48, ny=32, nints=2, ngroups=3, tso=True)
+    fits.delval(series.uncal, "XREF_SCI", "SCI")
+    with pytest.raises(InputError, match=r"\[SCI\]: XREF_SCI missing"):
+        call(series, {"clean_flicker_noise": {"skip": False, **MEDIAN_IMAGE}},
+             overrides={"flat": "N/A"})  # fmt: skip
+
+
+def test_a_light_curve_scales_the_median(exposure, tmp_path, caplog):
+    """Twice the light in one integration is what the median of both is taken for."""
+    path = tmp_path / "curve.csv"
+    path.write_text("flux\n1\n2\n")
+    step = {"skip": False, **MEDIAN_IMAGE, "light_curve": str(path), "save_background": True}
+    call(exposure, {"clean_flicker_noise": step}, output_dir=tmp_path, save_results=True)
+    (saved,) = tmp_path.glob("*_flicker_bkg.fits")
+    background = fits.getdata(saved, "SCI")
+    np.testing.assert_allclose(background[1], 2 * background[0], rtol=1e-6)
+    path.unlink()
+    with pytest.raises(InputError, match="cannot be read as a table"):
+        call(exposure, {"clean_flicker_noise": step})
+    path.write_text("flux\nnan\nnan\n")
+    rate = call(exposure, {"clean_flicker_noise": step}).rate
+    assert rate.header["S_CLNFNS"] == "FAILED"
+    assert "no integration has a flux" in caplog.text
 
 
 def test_autoparam_is_told_and_leaves_other_exposures_alone(exposure, tmp_path, caplog):

@@ -139,8 +139,12 @@ def test_needed_types_follow_steps_instrument_and_readout(parameters):
         "test",
     )
     soss = an_exposure(instrument="NIRISS", exp_type="NIS_SOSS")
-    needed = {*needed_types(on, irs2), *needed_types(on, miri), *needed_types(on, soss)}
-    assert needed == {*REFERENCE_TYPES}
+    series = parse_steps(
+        {"clean_flicker_noise": {"skip": False, "background_method": "median_image"}}, "test"
+    )
+    asked = (on, irs2), (on, miri), (series, soss)
+    assert {kind for one in asked for kind in needed_types(*one)} == {*REFERENCE_TYPES}
+    assert not {"bkg", "wavelengthrange"} & {*needed_types(on, soss)}
     assert "pastasoss" not in needed_types(on, an_exposure(instrument="NIRISS"))
     unflattened = parse_steps({"clean_flicker_noise": {"skip": False}}, "test")
     assert "flat" not in needed_types(unflattened, nircam)
@@ -163,6 +167,18 @@ def test_flat_is_needed_where_it_is_looked_at():
     assert needs_flat("NIS_IMAGE", autoparam=True)
     assert not needs_flat("NRC_TSIMAGE", autoparam=True)
     assert needs_flat("NRC_TSIMAGE", apply_flat_field=True)
+    assert needs_flat("MIR_IMAGE", background_method="median_image")
+    assert not needs_flat("NRC_TSIMAGE", background_method="median_image")
+
+
+def test_wavelengths_are_needed_unless_fluxes_are_given():
+    def needed(**cleaning):
+        given = {"skip": False, "background_method": "median_image", **cleaning}
+        soss = an_exposure(instrument="NIRISS", exp_type="NIS_SOSS")
+        return {*needed_types(parse_steps({"clean_flicker_noise": given}, "test"), soss)}
+
+    assert {"bkg", "wavelengthrange", "pastasoss"} <= needed()
+    assert needed() - needed(light_curve="x_whtlt.ecsv") == {"wavelengthrange"}
 
 
 def test_select_returns_each_type_with_its_digest(folder, parameters):

@@ -4,7 +4,7 @@ import asdf
 import numpy as np
 import pytest
 from onramp.errors import InputError, ReferenceFileError
-from onramp.steps.soss_traces import Order, _along, light, trace
+from onramp.steps.soss_traces import Order, _along, box, light, trace, wavelengths_of_columns
 from onramp.trace_reference import TraceReference
 
 X = np.arange(0.0, 200, 4)
@@ -14,7 +14,7 @@ WAVELENGTHS = np.linspace(0.8, 3.2, 500)
 
 
 def an_order(y, **changes):
-    order = Order(np.column_stack([X, y]), (100.0, 20.0), LINEAR, EXTENTS)
+    order = Order(1, np.column_stack([X, y]), (100.0, 20.0), LINEAR, EXTENTS)
     return order._replace(**changes)
 
 
@@ -52,6 +52,25 @@ def test_rows_beside_the_trace_are_light():
     assert (found.sum(axis=0) == rows.size).all()
 
 
+def test_pixels_are_in_the_box_by_their_part():
+    found = box(an_order(np.full(X.size, 20.25)), 0.0, (48, 220))
+    assert found[:, X.astype(int)].sum(axis=0) == pytest.approx(15)
+    assert found[:, 1].sum() == found[:, 210].sum() == 0
+    assert found[12:15, 8].tolist() == [0.0, 0.75, 1.0]
+    assert found[26:29, 8].tolist() == [1.0, 1.0, 0.25]
+
+
+def test_a_box_is_cut_at_the_edge():
+    assert box(an_order(np.full(X.size, 2.0)), 0.0, (48, 220))[:, 8].sum() == 10
+
+
+def test_columns_have_wavelengths_where_the_reference_has_some():
+    order = an_order(np.full(X.size, 20.0))
+    at = wavelengths_of_columns(order, 0.0, np.linspace(1.5, 2.5, 50), 220)
+    assert at[100] == pytest.approx(3 - 2 * 100 / 199)
+    assert np.isnan(at[[0, 219]]).all()
+
+
 def test_what_a_reference_has_beyond_the_subarray_is_no_part_of_the_trace():
     """The trace goes on straight from its last row within."""
     rows = np.where(X <= 36, 100 + 4 * X, 400.0)
@@ -63,7 +82,14 @@ def test_what_a_reference_has_beyond_the_subarray_is_no_part_of_the_trace():
 def tree():
     meta = {"reftype": "pastasoss", "pwcpos_cmd": 245.76, "pwcpos_bounds": [245.5, 246.0],
             "wavemap_wlmin": 0.5, "wavemap_wlmax": 5.5, "wavemap_nwl": 50}  # fmt: skip
-    traces = [{"trace": np.column_stack([X, 20 + 0 * X]), "pivot_x": 100.0, "pivot_y": 20.0}]
+    traces = [
+        {
+            "spectral_order": 1,
+            "trace": np.column_stack([X, 20 + 0 * X]),
+            "pivot_x": 100.0,
+            "pivot_y": 20.0,
+        }
+    ]
     models = [{"coefficients": LINEAR, "scale_extents": EXTENTS}]
     return {"meta": meta, "traces": traces, "wavecal_models": models}
 
@@ -87,7 +113,14 @@ def test_reference_is_read(tree, tmp_path):
 
 
 def test_traces_of_the_smaller_subarray_lie_lower(tree, tmp_path):
-    assert opened(tree, tmp_path, "SUBSTRIP96").orders[0].trace[0].tolist() == [0.0, 10.0]
+    found = opened(tree, tmp_path, "SUBSTRIP96")
+    assert found.orders[0].trace[0].tolist() == [0.0, 10.0]
+    assert found.first.trace[0].tolist() == [0.0, 20.0]
+
+
+def test_a_reference_may_lack_the_first_order(tree, tmp_path):
+    tree["traces"][0]["spectral_order"] = 2
+    assert opened(tree, tmp_path).first is None
 
 
 @pytest.mark.parametrize(

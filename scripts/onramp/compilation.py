@@ -71,18 +71,35 @@ def _ensure(module, *options):
     mark = mark_file(module, *options)
     if _on_cluster():
         os.environ["NUMBA_CACHE_DIR"] = str(mark.parent)
-    if mark.exists():
+    if _is_whole(mark):
         return
     with contextlib.suppress(OSError), _lock(mark.with_suffix(".lock")):
-        if mark.exists():
+        if _is_whole(mark):
             return
         command = [sys.executable, "-m", module, *options]
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-            mark.touch()
+            mark.write_text("\n".join(sorted(kernel_cache.files())))
+
+
+def is_done() -> bool:
+    """Return whether the kernels that every exposure needs are compiled."""
+    return _is_whole(mark_file())
+
+
+def _is_whole(mark):
+    """Return whether all that was there when a mark was set is there still."""
+    try:
+        return kernel_cache.files().issuperset(mark.read_text().splitlines())
+    except OSError:
+        return False
 
 
 def mark_file(module=WARM_UP, *options) -> Path:
-    """Return the file that tells that kernels are compiled for this kind of machine."""
+    """
+    Return the file that lists the kernels that are compiled for this kind of machine.
+
+    Another version of the sources removes what it compiles anew, and leaves the list.
+    """
     kind = [sys.version, version("numba"), _processor(), *options]
     folder = kernel_cache.cache_root()
     if _on_cluster():

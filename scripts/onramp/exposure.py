@@ -301,6 +301,11 @@ class Exposure:
         return float(self.primary["TFRAME"])
 
     @property
+    def integration_time(self) -> float:
+        """EFFINTTM [s], or 1 if it is missing."""
+        return float(self.primary.get("EFFINTTM", 1.0))
+
+    @property
     def frame_divisor(self) -> int | None:
         """FRMDIVSR, if known."""
         return self._value("FRMDIVSR")
@@ -354,13 +359,20 @@ class Exposure:
         """Return the SCI extension's keywords that do not describe its array."""
         return keywords(self._file.header("SCI"))
 
-    def integration_starts(self):
-        """Return when integrations begin as INT_TIMES says [MJD, UTC], float64; may be empty."""
+    def integration_times(self, part):
+        """
+        Return when integrations are as INT_TIMES says [MJD, UTC], float64; may be empty.
+
+        Parameters
+        ----------
+        part : str
+            start, mid or end.
+        """
         if "INT_TIMES" not in self._file:
             return np.zeros(0)
         with fits.open(self.path, memmap=False) as file:
-            starts = np.asarray(file["INT_TIMES"].data["int_start_MJD_UTC"], np.float64)
-        return starts[:: self.stripes.number] if self.superstriped else starts
+            times = np.asarray(file["INT_TIMES"].data[f"int_{part}_MJD_UTC"], np.float64)
+        return times[:: self.stripes.number] if self.superstriped else times
 
     def table(self, name) -> bytes | None:
         """Return a table extension as bytes, header and data, or None if there is none."""

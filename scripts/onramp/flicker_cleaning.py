@@ -1,10 +1,11 @@
 """Flicker noise of one exposure: the draft rate, the mask, and the images of all groups."""
 
+import contextlib
 import logging
 
 import numpy as np
 
-from onramp.bands import split
+from onramp import median_image
 from onramp.draft_rates import draft_rates
 from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.fitsrows import FitsImages
@@ -18,9 +19,7 @@ from onramp.whole_frames import COMPLETE, FAILED, Corrected
 
 log = logging.getLogger("onramp")
 
-MEDIAN_IMAGE = "median_image"
 FOURIER_MODES = "NRS_MSASPEC", "NRS_IFU", "NRS_FIXEDSLIT", "NRS_BRIGHTOBJ"
-EXTRACTED_MODES = "NIS_SOSS", "NRS_BRIGHTOBJ", "NRC_TSGRISM", "NRC_TSIMAGE"
 PASSBAND = 1061, 1211, 49943, 49957  # [Hz]
 PASSBAND_ALLSLITS = 150, 200, 49943, 49957  # [Hz]
 
@@ -50,7 +49,7 @@ class _Cleaning:
         self.parameters = stream.parameters.clean_flicker_noise
         if self.parameters.autoparam:
             self._choose_parameters()
-        self.by_median_image = self.parameters.background_method == MEDIAN_IMAGE
+        self.by_median_image = self.parameters.by_median_image
         self.single_mask = self.parameters.single_mask and not self.by_median_image
         self._refuse_what_needs_coordinates()
 
@@ -61,13 +60,8 @@ class _Cleaning:
                 f"{name}: clean_flicker_noise.mask_science_regions needs the world coordinates of "
                 f"{mode}, which stage 1 does not have; give a user_mask, or leave it false"
             )
-        series = mode == "MIR_IMAGE" and self.exposure.primary.get("TSOVISIT") is True
-        extracted = series or mode in EXTRACTED_MODES
-        if self.by_median_image and extracted and self.exposure.shape[0] > 1:
-            raise ParameterError(
-                f"{name}: clean_flicker_noise.background_method=median_image needs extracted "
-                f"fluxes of {mode}, which stage 1 does not have; choose median or model"
-            )
+        if self.by_median_image and self.exposure.shape[0] > 1:
+            median_image.check(self.exposure, self.parameters)
 
     def _choose_parameters(self):
         """Set the parameters that suit an image, whatever is asked for."""
@@ -133,27 +127,33 @@ class _Cleaning:
         if drafted:
             rates = draft_rates(self.stream, frames.samples, self.single_mask, self.flat)
         samples = frames.take_samples()
-        mask = user_mask if user_mask is not None else self._scene_mask(rates, science)
-        background = None
-        if self.parameters.save_background:
-            background = RampStore(self.exposure.shape, self.stream.scratch)
-        try:
-            if self.by_median_image:
-                self._clean_against_median(samples, mask, rates, background)
-            else:
-                self._clean_differences(samples, mask, background)
-        except np.linalg.LinAlgError as error:
-            log.warning("%s: flicker noise stays: no fit: %s", self.exposure.name, error)
-            samples.close()
-            return Corrected(None, FAILED)
-        finally:
-            if rates is not None:
-                rates.close()
+        with contextlib.ExitStack() as unless_cleaned:
+            unless_cleaned.callback(samples.close)
+            mask = user_mask if user_mask is not None else self._scene_mask(rates, science)
+            background = None
+            if self.parameters.save_background:
+                background = RampStore(self.exposure.shape, self.stream.scratch)
+                unless_cleaned.callback(background.close)
+            try:
+                if self.by_median_image:
+                    self._clean_against_median(samples, mask, rates, background)
+                else:
+                    self._clean_differences(samples, mask, background)
+            except (np.linalg.LinAlgError, median_image.NoFluxError) as error:
+                log.warning("%s: flicker noise stays: no fit: %s", self.exposure.name, error)
+                return Corrected(None, FAILED)
+            finally:
+                if rates is not None:
+                    rates.close()
+            unless_cleaned.pop_all()
         return Corrected(samples, COMPLETE, mask, background, drafted)
 
     def _flat(self):
         reference = self.stream.references.get("flat")
-        return None if reference is None else fill_unknown(reference.read("SCI"))
+        if reference is None:
+            return None
+        flat = reference.read("SCI")
+        return fill_unknown(flat, (flat != 0) & np.isfinite(flat))
 
     def _user_mask(self, path):
         with FitsImages(path, InputError) as file:
@@ -178,17 +178,22 @@ class _Cleaning:
         parameters, mode = self.parameters, self.exposure.exp_type
         if parameters.mask_science_regions and parameters.looks_at_traces(mode):
             return ~self._light_of_traces()
-        if not parameters.masks_by_flat(mode):
+        if not (parameters.mask_science_regions and parameters.looks_at_flags_of_flat(mode)):
             return None
+        return (self._quality() & (DO_NOT_USE | NON_SCIENCE)) == 0
+
+    def _quality(self):
+        """Return the flags of pixels, together with those of MIRI's flat, (ny, nx) uint32."""
         quality = self.stream.frames.pixeldq
         reference = self.stream.references.get("flat")
-        if reference is not None:
+        looked_at = self.parameters.looks_at_flags_of_flat(self.exposure.exp_type)
+        if reference is not None and looked_at:
             flat, flagged = reference.read("SCI"), reference.dq()
             unusable = np.isnan(flat) | (flat == 0) | ((flagged & NO_FLAT_FIELD) != 0)
             if reference.has("ERR"):
                 unusable |= np.isnan(reference.read("ERR"))
             quality = quality | flagged | np.where(unusable, np.uint32(DO_NOT_USE), np.uint32(0))
-        return (quality & (DO_NOT_USE | NON_SCIENCE)) == 0
+        return quality
 
     def _light_of_traces(self):
         reference = self.stream.references.get("pastasoss")
@@ -234,31 +239,21 @@ class _Cleaning:
 
     def _clean_against_median(self, samples, mask, rates, background):
         """Clean the difference of each group from the scaled median of all integrations."""
-        nints, ngroups, ny, nx = self.exposure.shape
-        median = RampStore((ngroups, ny, nx), self.stream.scratch)
-
-        def take(band):
-            rows = samples.read_rows(band.first, band.last)
-            median.write_rows(band.first, flicker_noise.median_of_integrations(rows))
-
-        for _ in self.stream.each_band(take, split(ny, self.stream.height)):
-            pass
-        fluxes = flicker_noise.relative_fluxes(rates.read_plane((i,)) for i in range(nints))
-        if fluxes is None:
-            raise np.linalg.LinAlgError("no integration has a flux")
+        unusable = (self._quality() & DO_NOT_USE) != 0
+        median = median_image.MedianImage(self.stream, self.parameters, samples, rates, unusable)
         rules = self._rules()
-        for i, g in np.ndindex(nints, ngroups):
-            expected = fluxes[i] * median.read_plane((g,))
-            usable = mask.copy() if mask.ndim == 2 else mask[i].copy()
-            sample = samples.read_plane((i, g))
-            found = flicker_noise.clean(sample - expected, usable, rules, self.flat)
-            if found is None:
-                self._nothing_usable(i, g)
-                continue
-            samples.write_plane((i, g), expected + found[0])
-            if background is not None:
-                background.write_plane((i, g), expected)
-        median.close()
+        with contextlib.closing(median):
+            for i, g in np.ndindex(self.exposure.shape[:2]):
+                expected = median.plane(i, g)
+                usable = mask.copy() if mask.ndim == 2 else mask[i].copy()
+                residual = (samples.read_plane((i, g)) - expected).astype(np.float32, copy=False)
+                found = flicker_noise.clean(residual, usable, rules, self.flat)
+                if found is None:
+                    self._nothing_usable(i, g)
+                    continue
+                samples.write_plane((i, g), expected + found[0])
+                if background is not None:
+                    background.write_plane((i, g), expected)
 
     def _nothing_usable(self, i, g):
         log.warning(

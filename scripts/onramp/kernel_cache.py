@@ -86,6 +86,13 @@ def cache_of_library() -> Path:
     return root if root.parent == LIBRARY else root / f"onramp-{_short(str(LIBRARY))}"
 
 
+def files() -> set[str]:
+    """Return the names of the compiled kernels that are kept."""
+    folder = cache_of_library()
+    found = os.listdir(folder) if folder.is_dir() else ()
+    return {name for name in found if name.endswith(ENDING)}
+
+
 class CheckedFiles:
     """
     The files of one kernel: one for each combination of types, with a checksum at its end.

@@ -12,6 +12,7 @@ SURVEY_PIXEL = 26  # bytes for each pixel of the frame while it is surveyed
 FULL_FRAME_PIXEL = 11  # bytes for each detector pixel while reference pixels are located
 KEPT_PIXEL = 9  # bytes for each pixel of the frame while bands pass
 SAMPLE = 7.5  # bytes for each sample of a band
+KEPT_BAND = 0.6  # of a band where samples go to disk between two passes
 FURTHER_BAND = 0.8  # of a band for each thread more: few need most of it at the same time
 WAVE_PIXEL = 10  # bytes for each pixel of each integration while waves are found: emicorr
 HALO = 4  # rows around a band that are read with it
@@ -20,6 +21,7 @@ CORRECTED_PIXEL = 44  # bytes for each pixel of the frame while whole frames are
 FOURIER_PIXEL = 31  # bytes more, in the Fourier domain
 MODEL_PIXEL = 16  # bytes more, while a background is modelled
 MODEL_BASE = 25e6  # what it takes of scipy
+MEDIAN_BASE = 60e6  # what the light of a source of images takes of photutils
 INTERLEAVED_SURVEY = 50e6  # weights and frames of an IRS2 exposure
 INTERLEAVED_GROUP = 40e6  # a group of it that is transformed
 NOISE_SAMPLE = 4  # bytes for each sample of one integration of a band of it
@@ -74,11 +76,12 @@ def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
     sample = SAMPLE + OPTION_SAMPLE * _needs_more(steps)
     band = (min(height + HALO, ny) * nx) * (nints * ngroups * sample + nints * 20)
     band += (height + HALO) * nx * ngroups * NOISE_SAMPLE * interleaved
+    band *= KEPT_BAND if _corrects_frames(steps) else 1
     stream = KEPT_PIXEL * ny * nx + (1 + FURTHER_BAND * (workers - 1)) * band
     flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
     corrected = _correction_pixel(steps) * ny * nx
     kept = KEPT_PIXEL * ny * nx + flags
-    base = BASE + MODEL_BASE * _models_background(steps)
+    base = BASE + max(MODEL_BASE * _models_background(steps), MEDIAN_BASE * _has_median(steps))
     return math.ceil((base + max(survey, stream + flags, kept + corrected)) * MARGIN / 1e6)
 
 
@@ -99,12 +102,18 @@ def _correction_pixel(steps):
     if not _corrects_frames(steps):
         return 0
     fourier = not cleaning.skip and cleaning.fit_method == "fft"
-    return CORRECTED_PIXEL + FOURIER_PIXEL * fourier + MODEL_PIXEL * _models_background(steps)
+    modelled = _models_background(steps) or _has_median(steps)
+    return CORRECTED_PIXEL + FOURIER_PIXEL * fourier + MODEL_PIXEL * modelled
 
 
 def _models_background(steps):
     cleaning = steps.clean_flicker_noise
     return not cleaning.skip and (cleaning.background_method == "model" or cleaning.autoparam)
+
+
+def _has_median(steps):
+    cleaning = steps.clean_flicker_noise
+    return not cleaning.skip and cleaning.by_median_image
 
 
 def _corrects_frames(steps):

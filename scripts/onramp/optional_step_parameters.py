@@ -8,7 +8,9 @@ from onramp.step_parameters import Count, Number, Step
 
 CHOSEN_BY_DATA = "NIS_IMAGE", "NRC_IMAGE"
 """Types of exposure for which parameters of flicker noise can be chosen."""
+MEDIAN_IMAGE = "median_image"
 PositiveCount = Annotated[Count, Field(ge=1)]
+PositiveNumber = Annotated[Number, Field(gt=0)]
 
 
 class OptionalStep(Step):
@@ -57,6 +59,14 @@ class CleanFlickerNoise(OptionalStep):
         description="Background taken off before the fit: a median, a smooth model, the median "
         "over integrations, or none (null).",
     )
+    light_curve: str | None = Field(
+        None,
+        description="Table of fluxes by which median_image is scaled (`_whtlt.ecsv`); "
+        "null: measured.",
+    )
+    aperture_radius: PositiveNumber = Field(
+        3.0, description="Aperture in which median_image measures a source of images [pixel]."
+    )
     background_box_size: tuple[PositiveCount, PositiveCount] | None = Field(
         None, description="Rows and columns of the smooth model's boxes; null: up to 32 [pixel]."
     )
@@ -82,18 +92,31 @@ class CleanFlickerNoise(OptionalStep):
     save_background: bool = Field(False, description="Write the background (`flicker_bkg`).")
     save_noise: bool = Field(False, description="Write what is removed (`flicker_noise`).")
 
+    @property
+    def by_median_image(self) -> bool:
+        """Whether the median over integrations is the background."""
+        return self.background_method == MEDIAN_IMAGE
+
     def looks_at_flat(self, exp_type) -> bool:
-        """Return whether an exposure of a type is divided by a flat, or its mask made from it."""
+        """Return whether an exposure of a type is divided by a flat, or looks at its flags."""
         chosen = self.autoparam and exp_type in CHOSEN_BY_DATA
-        return self.apply_flat_field or chosen or self.masks_by_flat(exp_type)
+        return self.apply_flat_field or chosen or self.looks_at_flags_of_flat(exp_type)
+
+    def looks_at_flags_of_flat(self, exp_type) -> bool:
+        """Return whether a flat tells which pixels of an exposure of a type are usable."""
+        return exp_type == "MIR_IMAGE" and (self.mask_science_regions or self.by_median_image)
 
     def looks_at_traces(self, exp_type) -> bool:
         """Return whether an exposure of a type has traces that may be masked."""
         return exp_type == "NIS_SOSS"
 
-    def masks_by_flat(self, exp_type) -> bool:
-        """Return whether the flat tells which pixels of an exposure of a type see the sky."""
-        return self.mask_science_regions and exp_type == "MIR_IMAGE"
+    def looks_at_templates(self, exp_type) -> bool:
+        """Return whether the background of an exposure of a type is scaled from a template."""
+        return exp_type == "NIS_SOSS" and self.by_median_image
+
+    def looks_at_wavelengths(self, exp_type) -> bool:
+        """Return whether fluxes of an exposure of a type are those between two wavelengths."""
+        return self.looks_at_templates(exp_type) and self.light_curve is None
 
 
 class Persistence(OptionalStep):

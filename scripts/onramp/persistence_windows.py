@@ -53,7 +53,7 @@ class PersistenceWindows:
         nints = self._exposure.shape[0]
         header = self._exposure.primary
         try:
-            times = self._exposure.integration_starts()
+            times = self._exposure.integration_times("start")
             begin = persistence.unix_time(float(header["EXPSTART"])) if len(times) < nints else 0.0
             length = float(header["EFFINTTM"]) if len(times) < nints else 0.0
         except KeyError as error:

@@ -138,7 +138,8 @@ def _used_references(chosen, stream, done):
     if not stream.calibration.looks_at_kernels:
         used.pop("sirskernel", None)
     cleaning = stream.parameters.clean_flicker_noise
-    if cleaning.masks_by_flat(stream.exposure.exp_type) and not cleaning.apply_flat_field:
+    flagged = cleaning.looks_at_flags_of_flat(stream.exposure.exp_type)
+    if flagged and not cleaning.apply_flat_field:
         used.pop("flat", None)  # the reference looks at it in a step within the step
     return used
 

@@ -42,6 +42,12 @@ def open_reference(reference: Reference, exposure):
         from onramp.trace_reference import TraceReference
 
         return TraceReference(reference, exposure)
+    if reference.type in ("bkg", "wavelengthrange"):
+        from onramp import soss_references
+
+        templates = reference.type == "bkg"
+        kind = soss_references.TemplateReference if templates else soss_references.RangeReference
+        return kind(reference, exposure)
     from onramp import miri_references
 
     if reference.type == "emicorr":

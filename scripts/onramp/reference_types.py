@@ -13,7 +13,7 @@ class ReferenceType(NamedTuple):
     steps: tuple[str, ...]
     """Steps that need it."""
     keyword: str
-    """Keyword of the products that records its name."""
+    """Keyword of the products that records its name, if one does."""
     dimensions: Mapping[str, tuple[int, ...]]
     """Numbers of axes allowed, by extension that must be there; the first one sets the shape."""
     also: Mapping[str, tuple[int, ...]] = MappingProxyType({})
@@ -89,6 +89,14 @@ REFERENCE_TYPES = MappingProxyType(
             ReferenceType(
                 "pastasoss", ("clean_flicker_noise",), "R_PSTSOS", {}, optional=True,
                 parameter="looks_at_traces", instruments=("NIRISS",), image=False,
+            ),
+            ReferenceType(
+                "bkg", ("clean_flicker_noise",), "", {"SCI": (3,)}, optional=True,
+                parameter="looks_at_templates", instruments=("NIRISS",), image=False,
+            ),
+            ReferenceType(
+                "wavelengthrange", ("clean_flicker_noise",), "", {}, optional=True,
+                parameter="looks_at_wavelengths", instruments=("NIRISS",), image=False,
             ),
             ReferenceType(
                 "gain", ("jump", "ramp_fit", "gain_scale"), "R_GAIN", {"SCI": (2,)},

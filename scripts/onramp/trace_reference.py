@@ -18,11 +18,15 @@ class TraceReference(AsdfReference):
     ----------
     wheel : Wheel
     orders : list of Order
+        As they fall on the exposure's subarray.
+    first : Order or None
+        The first order as it falls on SUBSTRIP256, by which the reference pipeline measures fluxes
+        on any subarray.
     wavelengths : (n,) float64
         At which traces are found [um].
     """
 
-    remedy = "leave clean_flicker_noise.mask_science_regions false"
+    remedy = "do without clean_flicker_noise's mask_science_regions and median_image"
 
     def _take(self, tree, exposure):
         meta = tree["meta"]
@@ -31,16 +35,19 @@ class TraceReference(AsdfReference):
         self.wavelengths = np.linspace(
             float(meta["wavemap_wlmin"]), float(meta["wavemap_wlmax"]), int(meta["wavemap_nwl"])
         )
-        lowered = LOWERED.get(exposure.subarray.name, 0.0)
-        self.orders = [
+        orders = [
             Order(
-                np.array(trace["trace"], np.float64) - (0.0, lowered),
+                int(trace["spectral_order"]),
+                np.array(trace["trace"], np.float64),
                 (float(trace["pivot_x"]), float(trace["pivot_y"])),
                 np.array(model["coefficients"], np.float64),
                 np.array(model["scale_extents"], np.float64),
             )
             for trace, model in zip(tree["traces"], tree["wavecal_models"], strict=True)
         ]
+        lowered = LOWERED.get(exposure.subarray.name, 0.0)
+        self.orders = [order._replace(trace=order.trace - (0.0, lowered)) for order in orders]
+        self.first = next((order for order in orders if order.number == 1), None)
 
     def rotation(self, exposure) -> float:
         """

@@ -3,6 +3,7 @@
 import asdf
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 from onramp.flags import BAD_REF_PIXEL, DEAD, DO_NOT_USE, HOT, NO_FLAT_FIELD, NON_SCIENCE
 
 UNIX_EPOCH = 40587.0  # modified Julian date
@@ -289,8 +290,10 @@ def both(*edits):
 
 def soss_traces(files):
     """Add a pastasoss reference of two orders, and turn the pupil wheel."""
-    x = np.arange(0.0, 256, 2)
-    curves = 20 + 2e-4 * (x - 90) ** 2, 38 - 1e-3 * (x - 200) ** 2
+    ny, nx = fits.getdata(files.uncal, "SCI").shape[2:]
+    x = np.arange(0.0, nx, 2 if nx < 2048 else 1)
+    along = x * 256 / nx
+    curves = 20 + 2e-4 * (along - 90) ** 2, 38 - 1e-3 * (along - 200) ** 2
     traces = [
         {"spectral_order": n, "pivot_x": 120.0, "pivot_y": float(curve.mean()),
          "trace": np.column_stack([x, curve])}
@@ -299,15 +302,71 @@ def soss_traces(files):
     models = [
         {"spectral_order": n,
          "coefficients": np.array([2.8, -2.0, 0.01, 0.02, 0.003, 0.001]) / n,
-         "scale_extents": np.array([[0.0, -0.3], [255.0, 0.3]])}
+         "scale_extents": np.array([[0.0, -0.3], [nx - 1.0, 0.3]])}
         for n in (1, 2)
     ]  # fmt: skip
     meta = {"reftype": "pastasoss", "pwcpos_cmd": 245.76, "pwcpos_bounds": [245.51, 246.01],
-            "wavemap_wlmin": 0.5, "wavemap_wlmax": 5.5, "wavemap_nwl": 900, "soss_xdim": 2048,
-            "soss_ydim": 300, "subarray_ymin": 1792}  # fmt: skip
+            "wavemap_wlmin": 0.5, "wavemap_wlmax": 5.5, "wavemap_nwl": 900, "soss_xdim": nx,
+            "soss_ydim": ny + 20, "subarray_ymin": nx - ny}  # fmt: skip
     path = files.references["gain"].with_name("pastasoss.asdf")
     asdf.AsdfFile({"meta": meta, "traces": traces, "wavecal_models": models}).write_to(path)
     return header("uncal", PWCPOS=245.93)(files) | {"pastasoss": path}
+
+
+def soss_background(files):
+    """Add the traces, light with a step, templates of it and the first order's wavelengths."""
+    nints, ngroups, ny, nx = fits.getdata(files.uncal, "SCI").shape
+    y, x = np.mgrid[:ny, :nx]
+    step = 700 + 0.1 * y
+    models = [(2 + x / 900) * np.where(x < step, 0.8, 1.6), 1 + x / 2000 + (x > step), 0 * x + 2.0]
+    templates = np.array(models, np.float32)
+    templates[:, 3:5, 100:130] = np.nan
+    templates[:, 7, 200:230] = 0
+    brighter = 1 + 0.05 * np.arange(nints)
+    with fits.open(files.uncal, mode="update") as hdus:
+        light = brighter[:, None, None, None] * np.arange(ngroups)[:, None, None] * models[1] * 7
+        hdus["SCI"].data += np.round(light).astype(np.uint16)
+    folder = files.references["gain"].parent
+    bkg, ranges = folder / "bkg.fits", folder / "wavelengthrange.asdf"
+    rows = np.zeros((3, 256, nx), np.float32)
+    first = 10 if ny == 96 else 0
+    rows[:, first : first + ny] = templates
+    kept = rows if ny == 96 else templates
+    keywords = {"REFTYPE": "BKG", "TELESCOP": "JWST", "INSTRUME": "NIRISS"}
+    primary = fits.PrimaryHDU(header=fits.Header(keywords))
+    fits.HDUList([primary, fits.ImageHDU(kept, name="SCI")]).writeto(bkg)
+    meta = {"reftype": "wavelengthrange"}
+    rows = [[1, "CLEAR", 0.9, 2.4], [2, "CLEAR", 0.6, 1.2], [1, "F277W", 2.4, 3.1]]
+    asdf.AsdfFile({"meta": meta, "wavelengthrange": rows}).write_to(ranges)
+    return soss_traces(files) | {"bkg": bkg, "wavelengthrange": ranges}
+
+
+def varying_source(place=(20.3, 25.8)):
+    """Add a source (column, row) whose light changes, and say where it was to be."""
+
+    def add(files):
+        with fits.open(files.uncal, mode="update") as hdus:
+            data = hdus["SCI"].data
+            nints, ngroups, ny, nx = data.shape
+            y, x = np.mgrid[:ny, :nx]
+            shape = np.exp(-0.5 * ((x - place[0]) ** 2 + (y - place[1]) ** 2) / 1.7**2)
+            light = 1 + 0.1 * np.sin(np.arange(nints))
+            groups = np.arange(ngroups)[:, None, None]
+            data += np.round(200 * light[:, None, None, None] * groups * shape).astype(np.uint16)
+            hdus["SCI"].header["XREF_SCI"] = place[0] + 2.2
+            hdus["SCI"].header["YREF_SCI"] = place[1] + 0.4
+        return {}
+
+    return add
+
+
+def white_light(files):
+    """Write the light curve that a table of another program would have, out of order."""
+    nints = fits.getval(files.uncal, "NINTS")
+    times = fits.getdata(files.uncal, "INT_TIMES")["int_mid_MJD_UTC"]
+    table = Table({"MJD_UTC": times, "whitelight_flux": 3 + np.cos(np.arange(nints))})
+    table[::-1].write(_folder(files) / "whtlt.ecsv")
+    return {}
 
 
 def convolution_kernels(files):

@@ -266,4 +266,43 @@ OPTIONAL_CASES = [
     *_parts(),
 ]  # fmt: skip
 
+
+def _median_images():
+    """Return cases of time series, cleaned against their scaled median."""
+
+    def series(name, edit, more=(), **changes):
+        step = {"skip": False, "background_method": "median_image", "save_mask": True,
+                "save_background": True, **dict(more)}  # fmt: skip
+        given = {"nints": 3, "ngroups": 4, **changes}
+        return _small(f"flicker_median_image_{name}", {"clean_flicker_noise": step}, edit, **given)
+
+    soss = {"mode": "niriss_soss", "nx": 2048}
+    low = {**soss, "ny": 96, "subarray": "SUBSTRIP96"}
+    traces, all_wavelengths = edits.soss_background, edits.without("wavelengthrange")
+    images = {"exp_type": "NRC_TSIMAGE", "tso": True}
+    bots = {"mode": "nirspec_bots", "nx": 512, "ny": 32, "tso": True}
+    curve = {"light_curve": "{folder}/whtlt.ecsv"}
+    regions = {"mask_science_regions": True}
+    return [
+        series("of_soss", traces, regions, **soss),
+        series("of_substrip96", traces, **low),
+        series("of_all_wavelengths", edits.both(traces, all_wavelengths), **soss),
+        series("of_soss_without_templates", edits.both(traces, edits.without("bkg")), **soss),
+        series("of_soss_dense_flags", edits.both(traces, edits.many_saturated), dense_flags=True,
+               **soss),
+        series("of_soss_with_light_curve", edits.both(edits.white_light, traces), curve, **soss),
+        series("of_images", edits.varying_source(), **images),
+        series("of_a_source_near_the_edge", edits.varying_source((4.2, 25.0)), **images),
+        series("of_a_source_beyond_the_edge", edits.varying_source((-8.0, 25.0)), **images),
+        series("of_a_wide_aperture", edits.varying_source(), subarray="SUB64P",
+               keywords=(("PUPIL", "WLP8"), ("FILTER", "F212N")), **images),
+        series("of_flat_images", edits.both(edits.flat, edits.varying_source()),
+               {"apply_flat_field": True}, **images),
+        series("of_miri_images", edits.both(edits.flat_of_regions, edits.varying_source()),
+               mode="miri_sub64", tso=True),
+        series("of_bots", edits.white_light, curve, **bots),
+    ]  # fmt: skip
+
+
 FLICKER_CHOSEN_BY_DATA = _chosen_by_data()
+FLICKER_MEDIAN_IMAGES = _median_images()

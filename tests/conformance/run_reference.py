@@ -6,6 +6,7 @@ became of each case is written to output_dir/reference.json. With - in place of 
 one a line, and what became of each is printed.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -18,6 +19,8 @@ import time
 import traceback
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 CONTEXT = "jwst_0000.pmap"
 
@@ -108,14 +111,21 @@ class WithoutCoordinates:
     """In the place of the step that assigns coordinates, for which there are no references."""
 
     def run(self, model):
+        from astropy.modeling.models import Identity
+        from gwcs import WCS
+
+        model.meta.wcs = WCS(Identity(2), output_frame="world")
         return model
 
 
 def override_draft_fit(references):
     """Give the steps within steps that make a rate of their own the case's references."""
-    from jwst.clean_flicker_noise import clean_flicker_noise
+    from jwst.background import BackgroundStep
+    from jwst.clean_flicker_noise import clean_flicker_noise, tso_median_image
     from jwst.flatfield import FlatFieldStep
     from jwst.ramp_fitting import RampFitStep
+    from jwst.tso_photometry import TSOPhotometryStep
+    from jwst.white_light import WhiteLightStep
 
     def step():
         draft = RampFitStep()
@@ -123,15 +133,48 @@ def override_draft_fit(references):
         draft.override_readnoise = references["readnoise"]
         return draft
 
-    def flat_field():
-        step = FlatFieldStep()
-        for kind in step.reference_file_types:
-            setattr(step, f"override_{kind}", references.get(kind, "N/A"))
-        return step
+    def given(step_type):
+        def make():
+            step = step_type()
+            for kind in step.reference_file_types:
+                setattr(step, f"override_{kind}", references.get(kind, "N/A"))
+            return step
+
+        return make
 
     clean_flicker_noise.RampFitStep = step
-    clean_flicker_noise.FlatFieldStep = flat_field
+    clean_flicker_noise.FlatFieldStep = given(FlatFieldStep)
     clean_flicker_noise.AssignWcsStep = WithoutCoordinates
+    tso_median_image.BackgroundStep = given(BackgroundStep)
+    tso_median_image.WhiteLightStep = given(WhiteLightStep)
+    photometry = given(TSOPhotometryStep)
+    tso_median_image.TSOPhotometryStep = SimpleNamespace(call=lambda model: photometry().run(model))
+
+
+def light_curve_given(path):
+    """Give a light curve in place of what is extracted, for which there are no references."""
+    if path is None:
+        return contextlib.nullcontext()
+    from astropy import units as u
+    from astropy.table import QTable
+    from jwst.clean_flicker_noise import tso_median_image
+    from stdatamodels.jwst.datamodels import TSOMultiSpecModel
+
+    def spectra(*_, **__):
+        model = TSOMultiSpecModel()
+        model.spec.append(model.spec.item())
+        return model
+
+    table = QTable.read(path)
+    table.sort("MJD_UTC")
+    table["whitelight_flux_NRS1"] = table["whitelight_flux"] = table["whitelight_flux"] << u.Jy
+    return mock.patch.multiple(
+        tso_median_image,
+        Extract2dStep=lambda: SimpleNamespace(run=spectra),
+        Extract1dStep=SimpleNamespace(call=spectra),
+        WhiteLightStep=lambda: SimpleNamespace(run=lambda _: table),
+        _soss_box_extract=spectra,
+    )
 
 
 def run_case(pipeline, case):
@@ -144,13 +187,15 @@ def run_case(pipeline, case):
     for name, values in case.get("steps", {}).items():
         steps.setdefault(name, {}).update(values)
     override_draft_fit(case["references"])
+    light_curve = steps.get("clean_flicker_noise", {}).pop("light_curve", None)
     if case.get("pipeline") == "dark":
         options = {"suffix": "dark"}
     else:
         options = {"save_calibrated_ramp": case.get("ramp", True)}
-    pipeline.call(
-        case["uncal"], steps=steps, output_dir=case["output_dir"], save_results=True, **options
-    )
+    with light_curve_given(light_curve):
+        pipeline.call(
+            case["uncal"], steps=steps, output_dir=case["output_dir"], save_results=True, **options
+        )
 
 
 if __name__ == "__main__":

@@ -189,6 +189,8 @@ def _science_cards(mode, mjd):
         ("CRPIX2", (mode.ny + 1) / 2, "axis 2 coordinate of the reference pixel"),
         ("CRVAL1", 80.0, "first axis value at the reference pixel"),
         ("CRVAL2", -69.5, "second axis value at the reference pixel"),
+        ("XREF_SCI", (mode.nx + 1) / 2, "Aperture X reference point in SCI frame"),
+        ("YREF_SCI", (mode.ny + 1) / 2, "Aperture Y reference point in SCI frame"),
         ("CTYPE1", "RA---TAN", "Axis 1 type"),
         ("CTYPE2", "DEC--TAN", "Axis 2 type"),
         ("CUNIT1", "deg", "Axis 1 units"),

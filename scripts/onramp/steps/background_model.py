@@ -52,17 +52,24 @@ def model_background(image, mask, box_size=None):
     return np.clip(model, mesh.min(), mesh.max(), out=model)
 
 
-def fill_unknown(flat):
-    """Return a flat (ny, nx) whose pixels that are 0 or no number have a smooth local value."""
-    known = (flat != 0) & np.isfinite(flat)
+def fill_unknown(image, known):
+    """
+    Return an image whose unknown pixels have a smooth local value.
+
+    Parameters
+    ----------
+    image : (ny, nx) float32
+    known : (ny, nx) bool
+        Finite ones; if there is none, the image stays.
+    """
     if known.all() or not known.any():
-        return flat
+        return image
     mask = known.copy()
-    limits = clipping.lower_half_limits(order(flat, mask), clipping.CLIP)
-    clipping.clip_mask(flat, mask, *limits)
-    smooth = model_background(np.where(known, flat, np.float32(0)), mask)
-    level = np.nanmedian(flat[mask]) if smooth is None else smooth
-    return np.where(known, flat, level).astype(np.float32)
+    limits = clipping.lower_half_limits(order(image, mask), clipping.CLIP)
+    clipping.clip_mask(image, mask, *limits)
+    smooth = model_background(np.where(known, image, np.float32(0)), mask)
+    level = np.nanmedian(image[mask]) if smooth is None else smooth
+    return np.where(known, image, level).astype(np.float32)
 
 
 def _even_box(size):

@@ -10,13 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.kernels import kernel
 from onramp.steps import background_clipping as clipping
 from onramp.steps import value_order
+from onramp.steps.column_medians import column_medians, room_for_medians
 from onramp.steps.line_medians import subtract_medians
 from onramp.steps.value_order import order
 
 FULL = 2048
 CHANNELS = 4
+COLUMNS = 64  # whose medians are found at once
 MEDIAN, FOURIER = "median", "fft"
 MEDIAN_LEVEL, MODEL, NO_LEVEL = "median", "model", None
 
@@ -156,26 +159,60 @@ def _without_noise(image, mask, unknown, rules):
 
 
 def median_of_integrations(samples):
-    """Return the median of (nints, ...) float32 samples over integrations, but for NaN."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        return np.nanmedian(samples, axis=0)
-
-
-def relative_fluxes(rates):
     """
-    Return the median rate of each integration over the median of these, or None if all are NaN.
+    Return the median of samples over integrations, but for NaN.
 
     Parameters
     ----------
-    rates : iterable of (ny, nx) float32
-        [DN/s]
+    samples : (nints, ngroups, nrows, nx) float32
+
+    Returns
+    -------
+    (ngroups, nrows, nx) float32
     """
+    medians = np.empty(samples.shape[1:], np.float32)
+    _fill_medians(samples, medians)
+    return medians
+
+
+@kernel
+def _fill_medians(samples, medians):
+    nints, ngroups, nrows, nx = samples.shape
+    room = room_for_medians(nints, COLUMNS)
+    columns = np.zeros((nints, COLUMNS), np.float32)
+    found = np.empty(COLUMNS)
+    for g in range(ngroups):
+        for y in range(nrows):
+            for first in range(0, nx, COLUMNS):
+                count = min(COLUMNS, nx - first)
+                for i in range(nints):
+                    for k in range(count):
+                        columns[i, k] = samples[i, g, y, first + k]
+                column_medians(columns, count, room, found)
+                for k in range(count):
+                    medians[g, y, first + k] = found[k]
+
+
+def middle(rate):
+    """Return the median of a rate but for NaN; NaN if there is nothing else."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty", RuntimeWarning)
-        medians = np.array([np.nanmedian(rate) for rate in rates], np.float32)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fluxes = medians / np.nanmedian(medians)
+        return np.nanmedian(rate)
+
+
+def relative_fluxes(fluxes):
+    """
+    Return the flux of each integration over their median, or None if all are unknown.
+
+    What is unknown becomes the median of the others.
+
+    Parameters
+    ----------
+    fluxes : (nints,) float32 or float64
+        In any unit.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fluxes = fluxes / middle(fluxes)
     known = np.isfinite(fluxes)
     if not known.any():
         return None

@@ -11,6 +11,7 @@ import numpy as np
 
 HALF_WIDTH = 16  # rows of light on either side of a trace
 LAST_ROW = 255.0  # of the largest subarray
+BOX = 15  # height of the box around a trace in which light is added up [pixel]
 
 
 class Wheel(NamedTuple):
@@ -24,6 +25,7 @@ class Wheel(NamedTuple):
 class Order(NamedTuple):
     """A spectral order at the commanded position."""
 
+    number: int
     trace: np.ndarray
     """(n, 2) float64: x and y [pixel]."""
     pivot: tuple[float, float]
@@ -61,6 +63,27 @@ def light(orders, rotation, wavelengths, shape):
         centre = np.interp(np.arange(nx), x[along], y[along])
         found |= (rows >= np.floor(centre - HALF_WIDTH)) & (rows <= np.ceil(centre + HALF_WIDTH))
     return found
+
+
+def box(order, rotation, shape):
+    """
+    Return how much of each pixel lies in a box around a trace, (ny, nx) float64.
+
+    Columns at which the reference has no point of the trace have none of it.
+    """
+    columns, centre = _turned(order, rotation)
+    columns = columns.astype(int)
+    rows = np.arange(shape[0])[:, np.newaxis]
+    ends = np.minimum(rows + 0.5, centre + BOX / 2), np.maximum(rows - 0.5, centre - BOX / 2)
+    found = np.zeros(shape)
+    found[:, columns] = np.maximum(ends[0] - ends[1], 0)
+    return found
+
+
+def wavelengths_of_columns(order, rotation, wavelengths, count):
+    """Return the wavelength of each column of an order, (count,) float64 [um], NaN beyond."""
+    x, _ = trace(order, rotation, wavelengths)
+    return np.interp(np.arange(count), x[::-1], wavelengths[::-1], np.nan, np.nan)
 
 
 def trace(order, rotation, wavelengths):
