@@ -7,6 +7,7 @@ from onramp import Dark, Detector1
 from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.flags import PERSISTENCE
 from onramp.simulate import simulate
+from onramp.simulation import nirspec_optics
 
 MEDIAN_IMAGE = {"background_method": "median_image"}
 
@@ -70,7 +71,7 @@ def test_what_is_no_mask_is_refused(exposure, tmp_path):
 @pytest.mark.parametrize(
     ("mode", "cleaning", "says"),
     [
-        ("nirspec_bots", {"mask_science_regions": True}, "world coordinates of NRS_BRIGHTOBJ"),
+        ("nirspec_bots", {"mask_science_regions": True}, "no camera reference .* override_camera"),
         ("niriss_soss", {"mask_science_regions": True}, "no pastasoss reference .* override_"),
         ("nirspec_bots", MEDIAN_IMAGE, "extracted spectra for NRS_BRIGHTOBJ; give them with light"),
         ("niriss_soss", MEDIAN_IMAGE, "no pastasoss reference .* override_pastasoss, or fluxes"),
@@ -82,6 +83,26 @@ def test_what_is_missing_is_told_in_one_line(tmp_path, mode, cleaning, says):
     with pytest.raises((ParameterError, ReferenceFileError), match=says) as error:
         call(other, {"clean_flicker_noise": {"skip": False, **cleaning}})
     assert "\n" not in str(error.value)
+
+
+def exposure_of_a_slit(folder, band, grating):
+    keywords = ("FILTER", band), ("GRATING", grating), ("FXD_SLIT", "S1600A1")
+    found = simulate("nirspec_bots", folder, 9, nints=1, ngroups=3, keywords=keywords)
+    nirspec_optics.references(found.references["gain"].parent, grating)
+    return found
+
+
+def test_slits_are_masked(tmp_path, caplog):
+    step = {"skip": False, "mask_science_regions": True, "save_mask": True}
+    grism = exposure_of_a_slit(tmp_path / "grism", "F290LP", "G395H")
+    call(grism, {"clean_flicker_noise": step}, output_dir=tmp_path, save_results=True)
+    (saved,) = tmp_path.glob("*_mask.fits")
+    mask = fits.getdata(saved)
+    assert 0 < mask.any(axis=1).sum() < mask.shape[0]
+    prism = exposure_of_a_slit(tmp_path / "prism", "CLEAR", "PRISM")
+    rate = call(prism, {"clean_flicker_noise": step}).rate
+    assert rate.header["S_CLNFNS"] == "FAILED"
+    assert "flicker noise stays: no slit falls on NRS1" in caplog.text
 
 
 def test_a_source_has_to_be_somewhere(tmp_path):

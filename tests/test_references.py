@@ -19,6 +19,7 @@ from onramp.references import (
     open_reference,
     select,
 )
+from onramp.simulation import nirspec_optics
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "data"
 REGION = {"SUBSTRT1": 1, "SUBSTRT2": 1, "SUBSIZE1": 24, "SUBSIZE2": 20}
@@ -37,7 +38,7 @@ def an_exposure(**changes):
         "shape": (2, 3, 8, 16),
         "subarray": SimpleNamespace(name="SUB64P", xstart=5, ystart=3, nx=16, ny=8),
     }
-    facts |= {"stripes": None, "superstriped": False, **changes}
+    facts |= {"stripes": None, "superstriped": False, "grating": "", **changes}
     return SimpleNamespace(area=facts["subarray"], **facts)
 
 
@@ -142,7 +143,8 @@ def test_needed_types_follow_steps_instrument_and_readout(parameters):
     series = parse_steps(
         {"clean_flicker_noise": {"skip": False, "background_method": "median_image"}}, "test"
     )
-    asked = (on, irs2), (on, miri), (series, soss)
+    slices = an_exposure(instrument="NIRSPEC", exp_type="NRS_IFU")
+    asked = (on, irs2), (on, miri), (series, soss), (on, slices)
     assert {kind for one in asked for kind in needed_types(*one)} == {*REFERENCE_TYPES}
     assert not {"bkg", "wavelengthrange"} & {*needed_types(on, soss)}
     assert "pastasoss" not in needed_types(on, an_exposure(instrument="NIRISS"))
@@ -169,6 +171,22 @@ def test_flat_is_needed_where_it_is_looked_at():
     assert needs_flat("NRC_TSIMAGE", apply_flat_field=True)
     assert needs_flat("MIR_IMAGE", background_method="median_image")
     assert not needs_flat("NRC_TSIMAGE", background_method="median_image")
+
+
+@pytest.mark.parametrize("step", ["picture_frame", "clean_flicker_noise"])
+def test_optics_are_needed_where_regions_are_masked(step):
+    def needed(exp_type, masked=True):
+        steps = parse_steps({step: {"skip": False, "mask_science_regions": masked}}, "test")
+        exposure = an_exposure(instrument="NIRSPEC", exp_type=exp_type)
+        return {*needed_types(steps, exposure)} - {*needed_types(parse_steps({}, "test"), exposure)}
+
+    optics = {"camera", "collimator", "disperser", "fpa", "msa", "wavelengthrange"}
+    assert optics <= needed("NRS_FIXEDSLIT")
+    assert needed("NRS_IFU") >= optics | {"ifupost", "ifuslicer", "msaoper"}
+    assert "msaoper" in needed("NRS_MSASPEC")
+    assert ("msaoper" in needed("NRS_FIXEDSLIT")) == (step == "picture_frame")
+    assert not optics & needed("NRS_IFU", masked=False)
+    assert not optics & needed("NRS_LAMP")
 
 
 def test_wavelengths_are_needed_unless_fluxes_are_given():
@@ -656,3 +674,19 @@ def test_archive_references(kind):
         assert not cut.has("ERR")
     if kind == "dark":
         assert cut.header["NGROUPS"] == cut.shape("SCI")[0] == 10
+
+
+def test_references_of_optics_are_found_by_grating(tmp_path):
+    for grating in ("G395H", "G235M"):
+        (tmp_path / grating).mkdir()
+        nirspec_optics.references(tmp_path / grating, grating)
+    (tmp_path / "G395H/msaoper.json").unlink()
+    (tmp_path / "G395H/other.json").write_text("[1, 2]")
+    (tmp_path / "G395H/damaged_msaoper.json").write_text("{")
+    exposure = an_exposure(instrument="NIRSPEC", detector="NRS1", grating="G395H")
+    found = select(exposure, ["disperser", "msaoper"], tmp_path)
+    assert found["disperser"].path == tmp_path / "G395H/disperser.asdf"
+    assert found["msaoper"].path == tmp_path / "G235M/msaoper.json"
+    assert select(an_exposure(instrument="NIRSPEC", grating="PRISM"), ["disperser"], tmp_path) == {
+        "disperser": None
+    }

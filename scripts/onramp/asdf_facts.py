@@ -11,6 +11,7 @@ FACTS = {
     "TELESCOP": ("telescope",),
     "INSTRUME": ("instrument", "name"),
     "DETECTOR": ("instrument", "detector"),
+    "GRATING": ("instrument", "grating"),
     "USEAFTER": ("useafter",),
     "READPATT": ("exposure", "readpatt"),
     "EXP_TYPE": ("exposure", "type"),

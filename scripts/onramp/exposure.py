@@ -281,6 +281,11 @@ class Exposure:
         return self.stripes is not None and self.stripes.number > 0
 
     @property
+    def grating(self) -> str:
+        """GRATING, upper case; nothing if there is none."""
+        return str(self.primary.get("GRATING", "")).strip().upper()
+
+    @property
     def interleaved(self) -> bool:
         """Whether frames hold interleaved reference pixels (IRS2)."""
         return is_interleaved(self.readpatt)

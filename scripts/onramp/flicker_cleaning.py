@@ -5,9 +5,9 @@ import logging
 
 import numpy as np
 
-from onramp import median_image
+from onramp import median_image, nirspec_regions
 from onramp.draft_rates import draft_rates
-from onramp.errors import InputError, ParameterError, ReferenceFileError
+from onramp.errors import InputError, ReferenceFileError
 from onramp.fitsrows import FitsImages
 from onramp.flags import DO_NOT_USE, JUMP_DET, NO_FLAT_FIELD, NON_SCIENCE
 from onramp.optional_step_parameters import CHOSEN_BY_DATA
@@ -51,15 +51,6 @@ class _Cleaning:
             self._choose_parameters()
         self.by_median_image = self.parameters.by_median_image
         self.single_mask = self.parameters.single_mask and not self.by_median_image
-        self._refuse_what_needs_coordinates()
-
-    def _refuse_what_needs_coordinates(self):
-        mode, name = self.exposure.exp_type, self.exposure.name
-        if self.parameters.mask_science_regions and mode.startswith("NRS"):
-            raise ParameterError(
-                f"{name}: clean_flicker_noise.mask_science_regions needs the world coordinates of "
-                f"{mode}, which stage 1 does not have; give a user_mask, or leave it false"
-            )
         if self.by_median_image and self.exposure.shape[0] > 1:
             median_image.check(self.exposure, self.parameters)
 
@@ -122,7 +113,11 @@ class _Cleaning:
             return Corrected(None, FAILED)
         self.flat = self._flat() if self.parameters.apply_flat_field else None
         drafted = user_mask is None or self.by_median_image
-        science = self._science() if user_mask is None else None
+        try:
+            science = self._science() if user_mask is None else None
+        except nirspec_regions.NoLightError as reason:
+            log.warning("%s: flicker noise stays: %s", self.exposure.name, reason)
+            return Corrected(None, FAILED)
         frames, rates = self.stream.frames, None
         if drafted:
             rates = draft_rates(self.stream, frames.samples, self.single_mask, self.flat)
@@ -178,6 +173,10 @@ class _Cleaning:
         parameters, mode = self.parameters, self.exposure.exp_type
         if parameters.mask_science_regions and parameters.looks_at_traces(mode):
             return ~self._light_of_traces()
+        if parameters.looks_at_optics(mode):
+            return ~nirspec_regions.science_regions(
+                self.exposure, self.stream.references, parameters.looks_at_shutters(mode)
+            )
         if not (parameters.mask_science_regions and parameters.looks_at_flags_of_flat(mode)):
             return None
         return (self._quality() & (DO_NOT_USE | NON_SCIENCE)) == 0

@@ -4,8 +4,8 @@ import logging
 
 import numpy as np
 
+from onramp import nirspec_regions
 from onramp.draft_rates import draft_rates
-from onramp.errors import ParameterError
 from onramp.steps import flicker_noise, picture_frame
 from onramp.whole_frames import COMPLETE, SKIPPED, Corrected
 
@@ -33,13 +33,14 @@ def correct_exposure(stream):
             exposure.name,
         )
         return Corrected(None, SKIPPED)
-    if parameters.mask_science_regions:
-        raise ParameterError(
-            f"{exposure.name}: picture_frame.mask_science_regions needs the world coordinates of "
-            f"{exposure.exp_type}, which stage 1 does not have; set it to false"
-        )
+    science = None
+    if parameters.looks_at_optics(exposure.exp_type):
+        try:
+            science = ~nirspec_regions.science_regions(exposure, stream.references, True)
+        except nirspec_regions.NoLightError as reason:
+            log.warning("%s: %s: nothing is masked for picture_frame", exposure.name, reason)
     rates = draft_rates(stream, stream.frames.samples, True)
-    mask = flicker_noise.scene_mask(rates.read_plane((0,)), parameters.n_sigma, False)
+    mask = flicker_noise.scene_mask(rates.read_plane((0,)), parameters.n_sigma, False, science)
     rates.close()
     parts = picture_frame.regions(mask)
     if not (parts.centre.any() and parts.edge.any()):

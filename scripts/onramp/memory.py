@@ -21,6 +21,7 @@ CORRECTED_PIXEL = 44  # bytes for each pixel of the frame while whole frames are
 FOURIER_PIXEL = 31  # bytes more, in the Fourier domain
 MODEL_PIXEL = 16  # bytes more, while a background is modelled
 MODEL_BASE = 25e6  # what it takes of scipy
+REGIONS_BASE = 100e6  # what the transforms of NIRSpec's optics take of asdf and astropy
 MEDIAN_BASE = 60e6  # what the light of a source of images takes of photutils
 INTERLEAVED_SURVEY = 50e6  # weights and frames of an IRS2 exposure
 INTERLEAVED_GROUP = 40e6  # a group of it that is transformed
@@ -81,7 +82,11 @@ def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:
     flags = nints * ngroups * ny * nx if _keeps_flags(steps) else 0
     corrected = _correction_pixel(steps) * ny * nx
     kept = KEPT_PIXEL * ny * nx + flags
-    base = BASE + max(MODEL_BASE * _models_background(steps), MEDIAN_BASE * _has_median(steps))
+    base = BASE + max(
+        MODEL_BASE * _models_background(steps),
+        MEDIAN_BASE * _has_median(steps),
+        REGIONS_BASE * _masks_regions(steps),
+    )
     return math.ceil((base + max(survey, stream + flags, kept + corrected)) * MARGIN / 1e6)
 
 
@@ -109,6 +114,11 @@ def _correction_pixel(steps):
 def _models_background(steps):
     cleaning = steps.clean_flicker_noise
     return not cleaning.skip and (cleaning.background_method == "model" or cleaning.autoparam)
+
+
+def _masks_regions(steps):
+    on_frames = steps.picture_frame, steps.clean_flicker_noise
+    return any(step.mask_science_regions and not step.skip for step in on_frames)
 
 
 def _has_median(steps):

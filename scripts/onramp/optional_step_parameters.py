@@ -6,6 +6,9 @@ from pydantic import Field
 
 from onramp.step_parameters import Count, Number, Step
 
+IFU, MOS = "NRS_IFU", "NRS_MSASPEC"
+SPECTRA = IFU, MOS, "NRS_FIXEDSLIT", "NRS_BRIGHTOBJ"
+"""Types of exposure of NIRSpec in which slits and slices can be masked."""
 CHOSEN_BY_DATA = "NIS_IMAGE", "NRC_IMAGE"
 """Types of exposure for which parameters of flicker noise can be chosen."""
 MEDIAN_IMAGE = "median_image"
@@ -31,13 +34,23 @@ class PictureFrame(OptionalStep):
     """Remove the thermal picture frame of NIRSpec's full frame."""
 
     mask_science_regions: bool = Field(
-        True, description="Mask known science regions; stage 1 cannot: set it to false."
+        True, description="Mask slits, slices and shutters that do not close."
     )
     n_sigma: Number = Field(
         2.0, description="Limit above which a pixel shows more than background [sigma]."
     )
     save_mask: bool = Field(False, description="Write the mask (`pctfrm_mask`).")
     save_correction: bool = Field(False, description="Write what is added (`pctfrm_correction`).")
+
+    def looks_at_optics(self, exp_type) -> bool:
+        """Return whether it matters where slits and slices of an exposure of a type are."""
+        return self.mask_science_regions and exp_type in SPECTRA
+
+    looks_at_shutters = looks_at_wavelengths = looks_at_optics
+
+    def looks_at_slicer(self, exp_type) -> bool:
+        """Return whether it matters where slices of an exposure of a type are."""
+        return self.looks_at_optics(exp_type) and exp_type == IFU
 
 
 class CleanFlickerNoise(OptionalStep):
@@ -72,8 +85,8 @@ class CleanFlickerNoise(OptionalStep):
     )
     mask_science_regions: bool = Field(
         False,
-        description="Mask known science regions: the traces of SOSS, and of MIRI images what the "
-        "flat says is none; no effect on NIRCam, NIRISS images and FGS.",
+        description="Mask NIRSpec's slits and slices, the traces of SOSS, and of MIRI images what "
+        "the flat says is no sky; no effect on NIRCam, NIRISS images and FGS.",
     )
     apply_flat_field: bool = Field(
         False, description="Divide by the flat reference while background and noise are fitted."
@@ -115,8 +128,21 @@ class CleanFlickerNoise(OptionalStep):
         return exp_type == "NIS_SOSS" and self.by_median_image
 
     def looks_at_wavelengths(self, exp_type) -> bool:
-        """Return whether fluxes of an exposure of a type are those between two wavelengths."""
-        return self.looks_at_templates(exp_type) and self.light_curve is None
+        """Return whether an exposure of a type is looked at between two wavelengths."""
+        measured = self.looks_at_templates(exp_type) and self.light_curve is None
+        return measured or self.looks_at_optics(exp_type)
+
+    def looks_at_optics(self, exp_type) -> bool:
+        """Return whether it matters where slits and slices of an exposure of a type are."""
+        return self.mask_science_regions and exp_type in SPECTRA
+
+    def looks_at_slicer(self, exp_type) -> bool:
+        """Return whether it matters where slices of an exposure of a type are."""
+        return self.looks_at_optics(exp_type) and exp_type == IFU
+
+    def looks_at_shutters(self, exp_type) -> bool:
+        """Return whether shutters that do not close matter in an exposure of a type."""
+        return self.looks_at_optics(exp_type) and exp_type in (IFU, MOS)
 
 
 class Persistence(OptionalStep):

@@ -18,6 +18,7 @@ SCANNED = "SCI", "COEFFS", "INV_COEFFS", "AVDRKCUR"
 
 BLOCK_BYTES = 4_000_000
 FORMAT = 2
+NOT_FITS = ".asdf", ".json"
 
 
 class Digest(NamedTuple):
@@ -32,7 +33,7 @@ class Digest(NamedTuple):
 
 def digest(path, sha1=False) -> Digest:
     """
-    Return a file's digest and what is wrong with its values; of FITS files only, not of ASDF.
+    Return a file's digest and what is wrong with its values; of FITS files only.
 
     They are kept in the user's cache folder ($ONRAMP_CACHE, else ``onramp`` in $XDG_CACHE_HOME,
     else ``~/.cache/onramp``) and found anew when the file's size or time of change differs.
@@ -70,7 +71,7 @@ def _hash(path, name):
 
 
 def _findings(path):
-    return () if path.suffix == ".asdf" else tuple(scan(path))
+    return tuple(scan(path))
 
 
 def scan(path):
@@ -83,7 +84,7 @@ def scan(path):
         Extension and problem. NaN in single pixels is no problem.
     """
     findings = []
-    if Path(path).suffix == ".asdf":
+    if Path(path).suffix in NOT_FITS:
         return findings
     with FitsImages(path, ReferenceFileError) as file:
         for name in SCANNED:

@@ -83,6 +83,11 @@ class ExposureFacts(NamedTuple):
     keywords: dict
     """Value of each keyword of META that the header has."""
 
+    @property
+    def grating(self) -> str:
+        """GRATING, upper case; nothing if there is none."""
+        return _text(self.keywords.get("GRATING", ""))
+
 
 def read_facts(uncal, name) -> ExposureFacts:
     """

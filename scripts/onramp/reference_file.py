@@ -42,6 +42,12 @@ def open_reference(reference: Reference, exposure):
         from onramp.trace_reference import TraceReference
 
         return TraceReference(reference, exposure)
+    if exposure.instrument == "NIRSPEC" and not REFERENCE_TYPES[reference.type].keyword:
+        from onramp import nirspec_references
+
+        shutters = reference.type == "msaoper"
+        optics, failing = nirspec_references.OpticsReference, nirspec_references.ShutterReference
+        return (failing if shutters else optics)(reference, exposure)
     if reference.type in ("bkg", "wavelengthrange"):
         from onramp import soss_references
 

@@ -1,6 +1,7 @@
 """What a folder of reference files offers, and which file suits an exposure best."""
 
 import datetime as dt
+import json
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -20,8 +21,17 @@ PATTERNS = {
 """Keywords that make a reference specific, each with the one that lists several values instead."""
 
 _REGION = "SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2"
-_FACTS = "REFTYPE", "TELESCOP", "INSTRUME", "USEAFTER", *PATTERNS, *PATTERNS.values(), *_REGION
-NAMES = "*.fits", "*/*.fits", "*.asdf", "*/*.asdf"
+_FACTS = (
+    "REFTYPE",
+    "TELESCOP",
+    "INSTRUME",
+    "GRATING",
+    "USEAFTER",
+    *PATTERNS,
+    *PATTERNS.values(),
+    *_REGION,
+)
+NAMES = tuple(f"{place}{ending}" for ending in ("fits", "asdf", "json") for place in ("*.", "*/*."))
 
 
 class Candidate(NamedTuple):
@@ -69,7 +79,7 @@ def read_primary(path) -> fits.Header:
 
 def index_folder(folder) -> Index:
     """
-    Look at each ``*.fits`` and ``*.asdf`` file of a folder and of the folders in it.
+    Look at each FITS, ASDF and JSON file of a folder and of the folders in it.
 
     Raises
     ------
@@ -105,8 +115,22 @@ def _read_facts(path):
         from onramp.asdf_facts import read_facts
 
         return {keyword: value for keyword, value in read_facts(path).items() if keyword in _FACTS}
+    if path.suffix == ".json":
+        return _facts_of_json(path)
     header = read_primary(path)
     return {keyword: header.get(keyword) for keyword in _FACTS}
+
+
+def _facts_of_json(path):
+    """Return the facts of a JSON reference, none of them if it is something else."""
+    names = {"REFTYPE": "reftype", "TELESCOP": "telescope", "INSTRUME": "instrument",
+             "USEAFTER": "useafter"}  # fmt: skip
+    try:
+        tree = json.loads(path.read_text())
+    except ValueError as problem:
+        raise OSError("not a JSON file, or damaged") from problem
+    known = tree if isinstance(tree, dict) else {}
+    return dict.fromkeys(_FACTS) | {keyword: known.get(name) for keyword, name in names.items()}
 
 
 def mismatch(facts, exposure) -> str | None:
@@ -122,6 +146,9 @@ def mismatch(facts, exposure) -> str | None:
     wrong = wrong_detector(facts, exposure)
     if wrong:
         return wrong
+    grating = text(facts.get("GRATING"))
+    if grating not in WILD | {exposure.grating}:
+        return f"GRATING={grating}"
     for keyword in ("SUBARRAY", "READPATT", "EXP_TYPE"):
         allowed = _allowed(facts, keyword)
         if allowed and _own(exposure, keyword) not in allowed:

@@ -41,6 +41,7 @@ class ReferenceType(NamedTuple):
 
 
 NEAR_INFRARED = "NIRCAM", "NIRISS", "NIRSPEC", "FGS"
+ON_FRAMES = "picture_frame", "clean_flicker_noise"
 IRS2_WEIGHTS = tuple(f"{name}_{n}" for name in ("alpha", "beta") for n in range(4))
 
 REFERENCE_TYPES = MappingProxyType(
@@ -95,8 +96,20 @@ REFERENCE_TYPES = MappingProxyType(
                 parameter="looks_at_templates", instruments=("NIRISS",), image=False,
             ),
             ReferenceType(
-                "wavelengthrange", ("clean_flicker_noise",), "", {}, optional=True,
-                parameter="looks_at_wavelengths", instruments=("NIRISS",), image=False,
+                "wavelengthrange", ON_FRAMES, "", {}, optional=True,
+                parameter="looks_at_wavelengths", instruments=("NIRISS", "NIRSPEC"), image=False,
+            ),
+            *(
+                ReferenceType(
+                    name, ON_FRAMES, "", {}, optional=True, parameter=f"looks_at_{purpose}",
+                    instruments=("NIRSPEC",), image=False,
+                )
+                for purpose, names in {
+                    "optics": ("camera", "collimator", "disperser", "fpa", "msa"),
+                    "slicer": ("ifupost", "ifuslicer"),
+                    "shutters": ("msaoper",),
+                }.items()
+                for name in names
             ),
             ReferenceType(
                 "gain", ("jump", "ramp_fit", "gain_scale"), "R_GAIN", {"SCI": (2,)},

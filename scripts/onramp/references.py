@@ -191,8 +191,10 @@ class ReferenceFolder:
     def _suiting(self, exposure, kind):
         """Return the files that suit but for the date, and the others with the reason."""
         place = exposure.area
-        key = (kind, exposure.instrument, exposure.detector, exposure.exp_type, exposure.readpatt,
-               place.name, place.xstart, place.ystart, place.nx, place.ny)  # fmt: skip
+        own = "instrument", "detector", "exp_type", "readpatt", "grating"
+        region = "name", "xstart", "ystart", "nx", "ny"
+        key = (kind, *(getattr(exposure, name) for name in own),
+               *(getattr(place, name) for name in region))  # fmt: skip
         if key not in self._suited:
             suited, rejected = [], []
             for candidate in self.index.candidates:

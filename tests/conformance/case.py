@@ -32,6 +32,8 @@ class Case(NamedTuple):
     """Or "dark"."""
     rounding: float = ROUNDING
     """Zero but for rounding, of the median magnitude in an extension."""
+    headers_apart: tuple[str, ...] = ()
+    """Products whose headers are not compared: they have keywords of coordinates."""
     checked: bool = False
     """The reference checks whatever it assigns to a product, as it does for users: half its time
     for a small exposure. Others are run so only if they fail without."""

@@ -5,13 +5,14 @@ from corner_cases import CORNER_CASES
 from irs2_cases import IRS2_CASES
 from matrix import MATRIX
 from miri_cases import FLICKER_OF_SCIENCE
+from nirspec_cases import NIRSPEC_CASES
 from optional_cases import FLICKER_CHOSEN_BY_DATA, FLICKER_MEDIAN_IMAGES, OPTIONAL_CASES
 from real_data import REAL_CASES
 from stripe_cases import STRIPE_CASES
 
 ALL_CASES = [
     *CASES, *IRS2_CASES, *REAL_CASES, *OPTIONAL_CASES, *CORNER_CASES, *STRIPE_CASES,
-    *MATRIX, *FLICKER_CHOSEN_BY_DATA, *FLICKER_OF_SCIENCE, *FLICKER_MEDIAN_IMAGES,
+    *MATRIX, *FLICKER_CHOSEN_BY_DATA, *FLICKER_OF_SCIENCE, *FLICKER_MEDIAN_IMAGES, *NIRSPEC_CASES,
 ]  # fmt: skip
 """New ones come last, since a case's place is the seed of its noise."""
 

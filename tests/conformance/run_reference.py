@@ -120,9 +120,11 @@ class WithoutCoordinates:
 
 def override_draft_fit(references):
     """Give the steps within steps that make a rate of their own the case's references."""
+    from jwst.assign_wcs import AssignWcsStep
     from jwst.background import BackgroundStep
     from jwst.clean_flicker_noise import clean_flicker_noise, tso_median_image
     from jwst.flatfield import FlatFieldStep
+    from jwst.msaflagopen import MSAFlagOpenStep
     from jwst.ramp_fitting import RampFitStep
     from jwst.tso_photometry import TSOPhotometryStep
     from jwst.white_light import WhiteLightStep
@@ -144,7 +146,9 @@ def override_draft_fit(references):
 
     clean_flicker_noise.RampFitStep = step
     clean_flicker_noise.FlatFieldStep = given(FlatFieldStep)
-    clean_flicker_noise.AssignWcsStep = WithoutCoordinates
+    optics = "camera" in references
+    clean_flicker_noise.AssignWcsStep = given(AssignWcsStep) if optics else WithoutCoordinates
+    clean_flicker_noise.MSAFlagOpenStep = given(MSAFlagOpenStep)
     tso_median_image.BackgroundStep = given(BackgroundStep)
     tso_median_image.WhiteLightStep = given(WhiteLightStep)
     photometry = given(TSOPhotometryStep)

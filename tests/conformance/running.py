@@ -25,6 +25,7 @@ from onramp.detector1 import process_exposure
 from onramp.errors import OnrampError
 from onramp.own_process import settle
 from onramp.parameters import parse_steps
+from onramp.references import REFERENCE_TYPES
 from onramp.simulate import simulate
 
 HERE = Path(__file__).parent
@@ -310,13 +311,12 @@ def _prepare(name, folder, seed):
 def _run_onramp(one):
     output = one.folder / "onramp"
     parameters = parse_steps(_steps(one, output), "case")
+    references = {kind: path for kind, path in one.references.items() if kind in REFERENCE_TYPES}
     try:
         if one.pipeline == "dark":
-            process_dark(one.uncal, output, parameters, None, one.references)
+            process_dark(one.uncal, output, parameters, None, references)
             return ""
-        process_exposure(
-            one.uncal, output, parameters, None, one.references, save_calibrated_ramp=True
-        )
+        process_exposure(one.uncal, output, parameters, None, references, save_calibrated_ramp=True)
     except OnrampError as error:
         return str(error)
     return ""

@@ -54,6 +54,7 @@ def test_headers_agree(case, runs):
     problems = [
         f"{name}: {problem}"
         for name, (ours, theirs) in pairs(run).items()
+        if name not in case.headers_apart
         for problem in compare_headers(ours, theirs, run.uncal)
     ]
     assert not problems, "\n".join(problems)

@@ -197,7 +197,7 @@ def tell(tmp_path):
 
 
 def test_progress(tell, tmp_path, monkeypatch):
-    monkeypatch.setattr(onramp_terminal.compilation, "mark_file", lambda: tmp_path)
+    monkeypatch.setattr(onramp_terminal.compilation, "is_done", lambda: True)
     (tmp_path / "a_statistics.json").write_text('{"seconds": 1.26, "peak_mb": 210.4}')
     (tmp_path / "b_pipecrash.txt").write_text('exposure: "b"\nreason: "b is bad"\n')
     assert tell("RUN_INFO", stats={"detector1": 10, "all": 1}) == ""
