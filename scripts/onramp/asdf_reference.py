@@ -7,6 +7,17 @@ from onramp import asdf_arrays
 from onramp.errors import ReferenceFileError
 
 
+def read_tree(path) -> dict:
+    """Return the tree of an ASDF file, arrays included; by asdf if it has more than plain ones."""
+    try:
+        return asdf_arrays.read(path)
+    except asdf_arrays.UnusualError:
+        import asdf
+
+        with asdf.open(path, memmap=False, lazy_load=False) as file:
+            return dict(file.tree)
+
+
 class AsdfReference(AbstractContextManager):
     """
     An open reference file whose values are read at once.
@@ -35,13 +46,7 @@ class AsdfReference(AbstractContextManager):
     def __init__(self, reference, exposure):
         self.reference = reference
         try:
-            try:
-                self._take(asdf_arrays.read(reference.path), exposure)
-            except asdf_arrays.UnusualError:
-                import asdf
-
-                with asdf.open(reference.path, memmap=False, lazy_load=False) as file:
-                    self._take(file.tree, exposure)
+            self._take(read_tree(reference.path), exposure)
         except (KeyError, TypeError, AttributeError) as problem:
             self._refuse(f"no {problem} as such a reference has it")
         except (OSError, ValueError, RuntimeError) as problem:

@@ -5,7 +5,7 @@ The method and its constants are those of `photutils.background.Background2D` as
 it; here the spline is evaluated only where it is needed.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -79,34 +79,46 @@ def _deviation(values, count):
     return np.sqrt(lanes.sum() / count)
 
 
-def mesh(image, threads=1):
+class Mesh(NamedTuple):
+    """The background of boxes, 5 x 5 in an image of five times as many pixels."""
+
+    medians: np.ndarray
+    """(my, mx) float64; NaN where too many pixels are missing or clipped."""
+    box: tuple[int, int]
+    """Rows and columns of a box."""
+
+
+def mesh(image) -> Mesh:
     """
-    Return the background of each box; an image of five times as many pixels has 5 x 5 boxes.
+    Return the background of each box of an image.
 
     Parameters
     ----------
     image : (ny, nx) float32
         NaN where there is no data.
-    threads : int
-
-    Returns
-    -------
-    medians : (my, mx) float64
-        NaN where too many pixels are missing or clipped.
-    box : (int, int)
-        Rows and columns of a box.
     """
     box = tuple(max(1, size // BOXES) for size in image.shape)
-    shape = tuple(-(-size // step) for size, step in zip(image.shape, box))
+    medians = np.empty([-(-size // step) for size, step in zip(image.shape, box)])
+    _fill_medians(image, *box, LEAST_GOOD * box[0] * box[1], medians)
+    return Mesh(medians, box)
 
-    def median_of(place):
-        rows, columns = (slice(n * step, (n + 1) * step) for n, step in zip(place, box))
-        median, count = clipped_median(image[rows, columns].copy().ravel())
-        return median if count > LEAST_GOOD * box[0] * box[1] else np.nan
 
-    with ThreadPoolExecutor(threads) as pool:
-        medians = np.array(list(pool.map(median_of, np.ndindex(shape)))).reshape(shape)
-    return medians, box
+@kernel
+def _fill_medians(image, height, width, least, medians):
+    """Fill the median of each box, NaN where no more than `least` values remain."""
+    ny, nx = image.shape
+    values = np.empty(height * width, image.dtype)
+    for j in range(medians.shape[0]):
+        for k in range(medians.shape[1]):
+            size, first = 0, k * width
+            length = min(nx - first, width)
+            for y in range(j * height, min(ny, (j + 1) * height)):
+                row, place = image[y, first : first + length], values[size : size + length]
+                for n in range(length):
+                    place[n] = row[n]
+                size += length
+            median, count = clipped_median(values[:size])
+            medians[j, k] = median if count > least else np.nan
 
 
 def _smoothed(medians):
@@ -116,24 +128,23 @@ def _smoothed(medians):
     return np.nanmedian(windows, axis=(2, 3))
 
 
-def background(image, rows, columns, threads=1):
+def background(found, rows, columns):
     """
     Return the background at some pixels of an image.
 
     Parameters
     ----------
-    image : (ny, nx) float32
-        NaN where there is no data.
+    found : Mesh
+        The image's.
     rows, columns : (npixels,) int
         Where it is wanted.
-    threads : int
 
     Returns
     -------
     (npixels,) float64
         NaN if no box of the image has enough data.
     """
-    medians, box = mesh(image, threads)
+    medians, box = found
     if np.isnan(medians).all():
         return np.full(rows.shape, np.nan)
     smooth = _smoothed(filled(medians))
@@ -142,5 +153,5 @@ def background(image, rows, columns, threads=1):
     from scipy.ndimage import map_coordinates
 
     places = [(n + 0.5) / step - 0.5 for n, step in zip((rows, columns), box)]
-    found = map_coordinates(smooth, places, order=3, mode="reflect")
-    return np.clip(found, smooth.min(), smooth.max())
+    between = map_coordinates(smooth, places, order=3, mode="reflect")
+    return np.clip(between, smooth.min(), smooth.max())

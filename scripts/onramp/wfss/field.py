@@ -53,7 +53,7 @@ class LabelledPixels(NamedTuple):
         return Field(unique.astype(np.int64), np.append(starts, order.size), *values)
 
 
-def find(image, segmentation, wcs, grism, path, sky=None, threads=1):
+def find(image, segmentation, wcs, grism, path, mesh):
     """
     Find a direct image's labelled pixels in the frame of a grism exposure.
 
@@ -68,9 +68,8 @@ def find(image, segmentation, wcs, grism, path, sky=None, threads=1):
     grism : Grism
     path : path
         File of the direct image, for messages.
-    sky : float, optional
-        Background, if it is known [MJy/sr].
-    threads : int
+    mesh : callable
+        Returns the background's Mesh of the image; asked if there is a labelled pixel.
 
     Returns
     -------
@@ -85,7 +84,7 @@ def find(image, segmentation, wcs, grism, path, sky=None, threads=1):
     labels = segmentation[rows, columns]
     if labels.size == 0:
         return LabelledPixels(labels, *np.empty((3, 0)))
-    sky = background(image, rows, columns, threads) if sky is None else np.float64(sky)
+    sky = background(mesh(), rows, columns)
     if np.isnan(sky).any():
         raise InputError(
             f"{path}: no part of the image has enough data for a background; give the direct image "

@@ -1,12 +1,13 @@
 """The files that belong to a grism exposure, and whether they belong together."""
 
+from pathlib import Path
 from typing import NamedTuple
 
-import asdf
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
+from onramp.asdf_reference import read_tree
 from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.wfss import field, trees
 from onramp.wfss.hdus import FitsFile
@@ -56,15 +57,33 @@ def mode_of(header, path):
     return mode
 
 
-def read_field(files, grism, threads=1):
-    """
-    Read the direct image and find its labelled pixels in the frame of the grism exposure.
+class DirectImage(NamedTuple):
+    """A direct image and the map of its sources."""
 
-    Returns
-    -------
-    pixels : LabelledPixels
-    labels : (ny, nx) int
-        The segmentation map.
+    path: Path
+    image: np.ndarray
+    """(ny, nx) float32 [MJy/sr]."""
+    labels: np.ndarray
+    """(ny, nx) int: the segmentation map."""
+
+    def pixels(self, grism, mesh):
+        """
+        Return the labelled pixels in the frame of a grism exposure, as LabelledPixels.
+
+        Parameters
+        ----------
+        grism : Grism
+        mesh : callable
+            Returns the background's Mesh of the image.
+        """
+        with FitsFile(self.path) as file:
+            wcs = trees.image_wcs(file)
+        return field.find(self.image, self.labels, wcs, grism, self.path, mesh)
+
+
+def read_direct_image(files) -> DirectImage:
+    """
+    Read the direct image and its segmentation map.
 
     Raises
     ------
@@ -75,7 +94,6 @@ def read_field(files, grism, threads=1):
         labels = file.image(file.named("SCI"))
     with FitsFile(files.direct_image) as file:
         image = file.image(file.named("SCI"))
-        wcs = trees.image_wcs(file)
     if image.ndim != 2 or image.shape != labels.shape:
         raise InputError(
             f"{files.segmentation}: its size {_size(labels)} is not that of {files.direct_image}, "
@@ -83,7 +101,7 @@ def read_field(files, grism, threads=1):
         )
     if labels.dtype.kind == "f":
         labels = np.where(np.isfinite(labels), labels, 0).astype(np.uint32)
-    return field.find(image, labels, wcs, grism, files.direct_image, threads=threads), labels
+    return DirectImage(files.direct_image, image, labels)
 
 
 def _size(image):
@@ -168,9 +186,8 @@ def read_ranges(path, band):
         If it cannot be read, or does not know the filter.
     """
     try:
-        with asdf.open(path) as file:
-            rows = [tuple(row) for row in file["wavelengthrange"]]
-            found = {int(row[0]): (float(row[2]), float(row[3])) for row in rows if row[1] == band}
+        rows = read_tree(path)["wavelengthrange"]
+        found = {int(row[0]): (float(row[2]), float(row[3])) for row in rows if row[1] == band}
     except Exception as problem:  # whatever is wrong with a document that others wrote
         text = " ".join(str(problem).split())[:200]
         raise ReferenceFileError(

@@ -16,10 +16,11 @@ from onramp.errors import InputError
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
 from onramp.reference_source import folder_of
-from onramp.wfss import inputs, outputs, polyfit, references, scene
+from onramp.wfss import background, inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
 from onramp.wfss.hdus import FitsFile
+from onramp.wfss.later import Later
 from onramp.wfss.orders import DispersedOrder, Rules
 from onramp.wfss.parameters import WfssParameters
 from onramp.wfss.polyfit import FitRules, Observed
@@ -116,7 +117,7 @@ class GrismJob:
         with contextlib.ExitStack() as stack:
             stack.callback(self._discard)
             self._file = stack.enter_context(FitsFile(self.path))
-            self._prepare()
+            self._prepare(stack, output_dir)
             found, fitted = self._compose()
             if output_dir is not None:
                 self._write(Path(output_dir), found)
@@ -132,15 +133,21 @@ class GrismJob:
         self.seconds[what] = now - self._since
         self._since = now
 
-    def _prepare(self):
+    def _prepare(self, stack, output_dir):
         self.header = inputs.primary_header(self._file)
         self.mode = inputs.mode_of(self.header, self.path)
         self.beside = find_files(self.header, self.path, self.files)
+        self._direct = inputs.read_direct_image(self.beside)
+        mesh = Later(background.mesh, self._direct.image, aside=self.threads > 1)
+        self._mesh = stack.enter_context(mesh)
         facts = references.read_facts(self.path, self.name)
         self.chosen, context = references.choose(self.folder, self.overrides, facts)
-        self.provenance = provenance.find(
-            self.path, self.all, self.origins, self.context or context, self.date
-        )
+        self._provenance = stack.enter_context(
+            Later(
+                provenance.find, self.path, self.all, self.origins, self.context or context,
+                self.date, aside=self.threads > 1 and output_dir is not None,
+            )
+        )  # fmt: skip
         self.cutouts = read_cutouts(self._file)
         for kind, reference in self.chosen.items():
             log.info("reference %-16s %s sha256 %s", kind, reference.name, reference.sha256)
@@ -155,9 +162,9 @@ class GrismJob:
         photom = Photom(self.chosen["photom"].path)
         ranges = inputs.read_ranges(self.chosen["wavelengthrange"].path, self.mode.band)
         spans = inputs.spans(ranges, photom, self.mode, grism.orders, p.orders, self.path)
-        pixels, labels = inputs.read_field(self.beside, grism, self.threads)
-        inputs.check_cutouts(self.path, self.cutouts, labels, self.beside)
-        catalogue = self._catalogue(labels)
+        pixels = self._direct.pixels(grism, self._mesh.result)
+        inputs.check_cutouts(self.path, self.cutouts, self._direct.labels, self.beside)
+        catalogue = self._catalogue(self._direct.labels)
         self._lap("direct image")
         rules = Rules(
             p.wl_oversample, p.inverse, p.grid, p.max_pixels_per_chunk, p.polyfit_degree or 0
@@ -222,6 +229,7 @@ class GrismJob:
 
     def _write(self, folder, found):
         make_output_folder(folder)
+        self.provenance = self._provenance.result()
         state = COMPLETE if found else SKIPPED
 
         def header(suffix, model):

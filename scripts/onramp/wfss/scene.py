@@ -1,6 +1,7 @@
 """The light of all sources in all orders: the simulated frame, and each cutout's own part of it."""
 
 import collections
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ from onramp.wfss.disperse import Window
 from onramp.wfss.orders import FRAME
 
 WHOLE, REFERENCE = "whole", "jwst"
-AHEAD = 4  # sources a thread that may wait to be added
+TOGETHER = 8  # sources that a thread takes at a time
+AHEAD = 4  # times as many a thread that may wait to be added
 PLACE = Window(0, FRAME[1], 0, FRAME[0])
 
 
@@ -31,14 +33,18 @@ def in_order(function, tasks, threads):
     if threads == 1:
         yield from map(function, tasks)
         return
+    tasks, waiting = iter(tasks), collections.deque()
+
+    def several(together):
+        return [function(task) for task in together]
+
     with ThreadPoolExecutor(threads) as pool:
-        waiting = collections.deque()
-        for task in tasks:
-            waiting.append(pool.submit(function, task))
+        for together in iter(lambda: [*itertools.islice(tasks, TOGETHER)], []):
+            waiting.append(pool.submit(several, together))
             if len(waiting) > AHEAD * threads:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
 
 
 def compose(orders, cutouts, threads, how=WHOLE):

@@ -1,0 +1,31 @@
+"""What another thread works on until it is asked for."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+
+class Later(AbstractContextManager):
+    """
+    The result of a function, which is called by a thread of its own, or when it is asked for.
+
+    Parameters
+    ----------
+    function : callable
+    *arguments
+    aside : bool
+        Call it at once, in a thread of its own.
+    """
+
+    def __init__(self, function, *arguments, aside):
+        self._pool = ThreadPoolExecutor(1) if aside else None
+        self._call = self._pool.submit(function, *arguments).result if aside else None
+        self._function, self._arguments = function, arguments
+
+    def result(self):
+        """Return the result; raise what the function has raised."""
+        return self._call() if self._call else self._function(*self._arguments)
+
+    def __exit__(self, *_):
+        """Wait for the thread."""
+        if self._pool:
+            self._pool.shutdown()

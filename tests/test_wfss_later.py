@@ -1,0 +1,56 @@
+import threading
+
+import pytest
+from onramp.wfss.later import Later
+from onramp.wfss.scene import AHEAD, TOGETHER, in_order
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_the_result_is_that_of_the_function(aside):
+    with Later(pow, 2, 5, aside=aside) as later:
+        assert later.result() == 32
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_what_the_function_raises_is_raised_when_it_is_asked_for(aside):
+    with Later(int, "x", aside=aside) as later, pytest.raises(ValueError, match="invalid literal"):
+        later.result()
+
+
+def test_it_is_called_aside_at_once_or_when_it_is_asked_for():
+    names = []
+
+    def note():
+        names.append(threading.current_thread() is threading.main_thread())
+
+    with Later(note, aside=False):
+        pass
+    assert names == []
+    with Later(note, aside=True):
+        pass
+    assert names == [False]
+    with Later(note, aside=False) as later:
+        later.result()
+    assert names == [False, True]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("count", [0, 1, 8, 9, 200])
+def test_results_come_in_the_order_of_their_tasks(threads, count):
+    begun = []
+
+    def work(n):
+        begun.append(n)
+        return n * n
+
+    found = in_order(work, iter(range(count)), threads)
+    assert list(found) == [n * n for n in range(count)]
+    assert sorted(begun) == list(range(count))
+
+
+def test_no_more_is_done_than_is_soon_asked_for():
+    begun = []
+    results = in_order(begun.append, iter(range(100_000)), 2)
+    next(results)
+    results.close()
+    assert len(begun) <= 3 * AHEAD * TOGETHER
