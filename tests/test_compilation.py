@@ -51,10 +51,9 @@ def test_failed_warm_up_is_tried_again(calls, tmp_path):
     assert calls.read_text() == "onramp.warm\nonramp.warm\n"
 
 
-def test_kernels_that_are_gone_are_compiled_again(calls, tmp_path, monkeypatch):
+def test_kernels_that_are_gone_are_compiled_again(calls, tmp_path):
     """Another version of the sources has been at work, and removed some of this one's."""
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
-    folder = kernel_cache.cache_of_library()
+    folder = kernel_cache.cache_of_library(tmp_path / "cache")
     folder.mkdir(parents=True)
     kernels = [folder / f"{name}{kernel_cache.ENDING}" for name in "ab"]
     for path in kernels:

@@ -1,8 +1,12 @@
+import json
 from types import SimpleNamespace
 
+import asdf
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.modeling import models
+from astropy.table import Table
 from onramp import nirspec_regions
 from onramp.errors import InputError, ReferenceFileError
 from onramp.nirspec_references import OpticsReference, ShutterReference
@@ -25,12 +29,13 @@ def paths(tmp_path_factory):
     return nirspec_optics.references(tmp_path_factory.mktemp("optics"), "G395H")
 
 
-def opened(paths, **changes):
+def opened(paths, grating="G395H", **changes):
+    exposure = SimpleNamespace(name="x", instrument="NIRSPEC", detector="NRS1", grating=grating)
     found = {}
     for kind in (*nirspec_regions.COMMON, *nirspec_regions.SLICER, nirspec_regions.SHUTTERS):
         reference = SimpleNamespace(path=(paths | changes)[kind], type=kind)
         reader = ShutterReference if kind == "msaoper" else OpticsReference
-        found[kind] = reader(reference, None)
+        found[kind] = reader(reference, exposure)
     return found
 
 
@@ -153,6 +158,10 @@ def _source_in_background(rows):
     rows["background"][rows["slitlet_id"] == 1] = "Y"
 
 
+def _beyond(rows):
+    rows["shutter_row"][rows["slitlet_id"] == 1] = 366
+
+
 def _slit_twice(rows):
     rows["fixed_slit"][rows["slitlet_id"] == 1] = "S200A1"
 
@@ -163,6 +172,7 @@ def _slit_twice(rows):
         (_two_sources, "slitlet 1 has two primary sources"),
         (_source_in_background, "slitlet 1 has a source in background"),
         (_slit_twice, "S200A1 is listed twice"),
+        (_beyond, "slitlet 1: shutter 366, 41 beyond 365, 171"),
     ],
 )
 def test_what_no_configuration_can_be_is_refused(configured, edit, says):
@@ -175,6 +185,10 @@ def test_a_configuration_that_is_missing_is_named(configured, tmp_path):
     exposure = configured()
     (tmp_path / "shutters_msa.fits").unlink()
     with pytest.raises(InputError, match=r"shutters_msa\.fits: the MSA metadata file of x cannot"):
+        nirspec_regions.open_shutters(exposure)
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(Table({"a": [1]}), name="SHUTTER_INFO")]
+                 ).writeto(tmp_path / "shutters_msa.fits")  # fmt: skip
+    with pytest.raises(InputError, match=r"cannot be read .*no column background"):
         nirspec_regions.open_shutters(exposure)
     del exposure.primary["MSAMETFL"]
     with pytest.raises(InputError, match="MSAMETFL missing, which says what shutters were open"):
@@ -214,8 +228,70 @@ def test_references_that_lack_something_are_named(paths, references):
 
 
 def test_a_prism_that_is_too_warm_is_refused(tmp_path):
-    references = opened(nirspec_optics.references(tmp_path, "PRISM"))
+    references = opened(nirspec_optics.references(tmp_path, "PRISM"), "PRISM")
     prism = {"GRATING": "PRISM", "FILTER": "CLEAR"}
     science_regions(an_exposure(GWA_TILT=59.0, **prism), references, shutters_too=False)
     with pytest.raises(ReferenceFileError, match="the prism is 20 K warmer"):
         science_regions(an_exposure(GWA_TILT=60.0, **prism), references, shutters_too=False)
+    with pytest.raises(InputError, match="GWA_TILT missing"):
+        science_regions(an_exposure(**prism), references, shutters_too=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "says"),
+    [
+        ("camera", "collimator", "REFTYPE=COLLIMATOR is not of x; .* override_camera"),
+        ("msa", "msaoper", "cannot be read as ASDF"),
+    ],
+)
+def test_references_of_another_type_are_refused(paths, kind, other, says):
+    with pytest.raises(ReferenceFileError, match=says) as error:
+        opened(paths, **{kind: paths[other]})
+    assert "\n" not in str(error.value)
+
+
+def test_dispersers_of_another_grating_are_refused(paths):
+    with pytest.raises(ReferenceFileError, match="GRATING=G395H is not of x"):
+        opened(paths, "G140H")
+
+
+@pytest.mark.parametrize("change", [{"reftype": "other"}, {"msaoper": [{"Q": 1}]}, {"x": 0}])
+def test_lists_of_shutters_are_checked(paths, tmp_path, change):
+    tree = json.loads(paths["msaoper"].read_text())
+    if "x" in change:
+        tree["msaoper"][0] |= change
+    else:
+        tree |= change
+    path = tmp_path / "msaoper.json"
+    path.write_text(json.dumps(tree))
+    with pytest.raises(ReferenceFileError, match=r"msaoper\.json: is no list of shutters"):
+        opened(paths, msaoper=path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "says"),
+    [
+        ("camera", {"model": models.Polynomial2D(1)}, "model has no inverse"),
+        ("camera", {"model": 3}, "model is no transform"),
+        ("disperser", {"theta_x": "y"}, "theta_x='y' is no number"),
+        ("msa", {"Q5": {"data": [["a"] * 5] * 5, "model": models.Identity(2)}}, "are no numbers"),
+    ],
+)
+def test_references_with_impossible_content_are_named(paths, tmp_path, kind, change, says):
+    with asdf.open(paths[kind]) as file:
+        tree = {**file.tree, **change}
+        path = tmp_path / f"{kind}.asdf"
+        asdf.AsdfFile(tree).write_to(path)
+    with pytest.raises(ReferenceFileError, match=rf"{kind}\.asdf: .*{says}; give another {kind}"):
+        science_regions(an_exposure(), opened(paths, **{kind: path}), shutters_too=False)
+
+
+def test_lamps_behind_an_opaque_filter_have_wavelengths_of_their_own(references):
+    wide = {**references["wavelengthrange"].tree, "waverange_selector": ["F290LP_G395H", "L_G395H"],
+            "order": [-1, -1], "wavelengthrange": [[2.9e-6, 5.1e-6], [3.5e-6, 3.6e-6]]}  # fmt: skip
+    listed = OpticsReference.__new__(OpticsReference)
+    listed.tree = wide
+    given = {**references, "wavelengthrange": listed}
+    narrow = science_regions(an_exposure(FILTER="OPAQUE", LAMP="L"), given, shutters_too=False)
+    full = science_regions(an_exposure(), given, shutters_too=False)
+    assert 0 < narrow.sum() < full.sum() / 4

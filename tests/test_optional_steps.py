@@ -86,7 +86,8 @@ def test_what_is_missing_is_told_in_one_line(tmp_path, mode, cleaning, says):
 
 
 def exposure_of_a_slit(folder, band, grating):
-    keywords = ("FILTER", band), ("GRATING", grating), ("FXD_SLIT", "S1600A1")
+    keywords = (("FILTER", band), ("GRATING", grating), ("FXD_SLIT", "S1600A1"),
+                ("GWA_TILT", 41.0))  # fmt: skip
     found = simulate("nirspec_bots", folder, 9, nints=1, ngroups=3, keywords=keywords)
     nirspec_optics.references(found.references["gain"].parent, grating)
     return found
@@ -103,6 +104,13 @@ def test_slits_are_masked(tmp_path, caplog):
     rate = call(prism, {"clean_flicker_noise": step}).rate
     assert rate.header["S_CLNFNS"] == "FAILED"
     assert "flicker noise stays: no slit falls on NRS1" in caplog.text
+
+
+def test_subarrays_without_a_known_trace_have_no_median_image(tmp_path, caplog):
+    other = simulate("niriss_soss", tmp_path, 9, nx=48, ny=32, nints=2, ngroups=3, subarray="FULL")
+    rate = call(other, {"clean_flicker_noise": {"skip": False, **MEDIAN_IMAGE}}).rate
+    assert rate.header["S_CLNFNS"] == "FAILED"
+    assert "median_image is not for GENERIC" in caplog.text
 
 
 def test_a_source_has_to_be_somewhere(tmp_path):

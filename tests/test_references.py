@@ -683,10 +683,18 @@ def test_references_of_optics_are_found_by_grating(tmp_path):
     (tmp_path / "G395H/msaoper.json").unlink()
     (tmp_path / "G395H/other.json").write_text("[1, 2]")
     (tmp_path / "G395H/damaged_msaoper.json").write_text("{")
-    exposure = an_exposure(instrument="NIRSPEC", detector="NRS1", grating="G395H")
+    exposure = an_exposure(instrument="NIRSPEC", exp_type="NRS_IFU", grating="G395H")
     found = select(exposure, ["disperser", "msaoper"], tmp_path)
     assert found["disperser"].path == tmp_path / "G395H/disperser.asdf"
     assert found["msaoper"].path == tmp_path / "G235M/msaoper.json"
-    assert select(an_exposure(instrument="NIRSPEC", grating="PRISM"), ["disperser"], tmp_path) == {
-        "disperser": None
-    }
+    prism = an_exposure(instrument="NIRSPEC", grating="PRISM")
+    assert select(prism, ["disperser"], tmp_path) == {"disperser": None}
+    slits = an_exposure(instrument="NIRSPEC", exp_type="NRS_FIXEDSLIT")
+    assert select(slits, ["msaoper"], tmp_path) == {"msaoper": None}
+
+
+@pytest.mark.parametrize("keywords", [{"GRATING": "MULTIPLE"}, {"GRATING": "MIRROR"}])
+def test_only_dispersers_are_chosen_by_grating(folder, keywords):
+    (folder / "jwst_nircam_gain_0001.fits").unlink()
+    write(folder / "jwst_nircam_gain_0001.fits", "gain", contents("gain"), keywords)
+    assert chosen(folder, exposure=an_exposure(grating="G140H")) == "jwst_nircam_gain_0001.fits"

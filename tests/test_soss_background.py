@@ -28,7 +28,7 @@ def fit(cube, templates, usable=None):
 def naive_fit(cube, templates, usable):
     """As in the description, with everything held at once."""
     known = np.isfinite(cube) & usable
-    light = np.percentile(cube[known], [35.0])[0]
+    light = np.percentile(cube[known], 35.0)
     found = []
     for number, template in enumerate(templates):
         left = soss_background.left_of_step(template)

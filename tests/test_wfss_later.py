@@ -2,7 +2,7 @@ import threading
 
 import pytest
 from onramp.wfss.later import Later
-from onramp.wfss.scene import AHEAD, TOGETHER, in_order
+from onramp.wfss.scene import LEAST_WAITING, TOGETHER, in_order
 
 
 @pytest.mark.parametrize("aside", [False, True])
@@ -53,4 +53,4 @@ def test_no_more_is_done_than_is_soon_asked_for():
     results = in_order(begun.append, iter(range(100_000)), 2)
     next(results)
     results.close()
-    assert len(begun) <= 3 * AHEAD * TOGETHER
+    assert len(begun) <= LEAST_WAITING + 3 * TOGETHER

@@ -16,6 +16,7 @@ FACTS = {
     "READPATT": ("exposure", "readpatt"),
     "EXP_TYPE": ("exposure", "type"),
     "P_EXP_TY": ("exposure", "p_exptype"),
+    "P_GRATIN": ("instrument", "p_grating"),
 }
 OTHERS = (
     "SUBARRAY", "P_DETECT", "P_SUBARR", "P_READPA", "SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2",

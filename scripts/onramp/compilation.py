@@ -78,7 +78,7 @@ def _ensure(module, *options):
             return
         command = [sys.executable, "-m", module, *options]
         if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-            mark.write_text("\n".join(sorted(kernel_cache.files())))
+            mark.write_text("\n".join(sorted(kernel_cache.files(mark.parent))))
 
 
 def is_done() -> bool:
@@ -89,7 +89,7 @@ def is_done() -> bool:
 def _is_whole(mark):
     """Return whether all that was there when a mark was set is there still."""
     try:
-        return kernel_cache.files().issuperset(mark.read_text().splitlines())
+        return kernel_cache.files(mark.parent).issuperset(mark.read_text().splitlines())
     except OSError:
         return False
 

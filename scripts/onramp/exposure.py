@@ -376,8 +376,14 @@ class Exposure:
         if "INT_TIMES" not in self._file:
             return np.zeros(0)
         with fits.open(self.path, memmap=False) as file:
-            times = np.asarray(file["INT_TIMES"].data[f"int_{part}_MJD_UTC"], np.float64)
-        return times[:: self.stripes.number] if self.superstriped else times
+            table = file["INT_TIMES"].data
+            times = {name: np.asarray(table[f"int_{name}_MJD_UTC"], np.float64)
+                     for name in ("start", "mid", "end")}  # fmt: skip
+        if self.superstriped:
+            number = self.stripes.number
+            start, end = times["start"][::number], times["end"][number - 1 :: number]
+            times = {"start": start, "mid": (start[: len(end)] + end) / 2, "end": end}
+        return times[part]
 
     def table(self, name) -> bytes | None:
         """Return a table extension as bytes, header and data, or None if there is none."""

@@ -24,6 +24,21 @@ PASSBAND = 1061, 1211, 49943, 49957  # [Hz]
 PASSBAND_ALLSLITS = 150, 200, 49943, 49957  # [Hz]
 
 
+def check(stream):
+    """
+    Refuse an exposure for which something is missing, before it passes for the first time.
+
+    Raises
+    ------
+    InputError, ParameterError, ReferenceFileError
+    """
+    exposure, parameters = stream.exposure, stream.parameters.clean_flicker_noise
+    if parameters.user_mask is None and parameters.looks_at_optics(exposure.exp_type):
+        nirspec_regions.check(exposure, stream.references)
+    if parameters.by_median_image and median_image.unsuitable(exposure) is None:
+        median_image.check(exposure, parameters, stream.references)
+
+
 def clean_exposure(stream):
     """
     Clean all groups of an exposure.
@@ -51,8 +66,6 @@ class _Cleaning:
             self._choose_parameters()
         self.by_median_image = self.parameters.by_median_image
         self.single_mask = self.parameters.single_mask and not self.by_median_image
-        if self.by_median_image and self.exposure.shape[0] > 1:
-            median_image.check(self.exposure, self.parameters)
 
     def _choose_parameters(self):
         """Set the parameters that suit an image, whatever is asked for."""
@@ -84,9 +97,7 @@ class _Cleaning:
             return f"it is not for {mode}"
         if self.parameters.fit_method == flicker_noise.FOURIER and mode not in FOURIER_MODES:
             return f"fit_method=fft is not for {mode}"
-        if self.by_median_image and self.exposure.shape[0] < 2:
-            return "background_method=median_image needs two integrations"
-        return None
+        return median_image.unsuitable(self.exposure) if self.by_median_image else None
 
     def _rules(self):
         parameters, placement = self.parameters, self.exposure.subarray
@@ -115,14 +126,15 @@ class _Cleaning:
         drafted = user_mask is None or self.by_median_image
         try:
             science = self._science() if user_mask is None else None
-        except nirspec_regions.NoLightError as reason:
-            log.warning("%s: flicker noise stays: %s", self.exposure.name, reason)
+        except nirspec_regions.NoLightError as problem:
+            log.warning("%s: flicker noise stays: %s", self.exposure.name, problem)
             return Corrected(None, FAILED)
         frames, rates = self.stream.frames, None
-        if drafted:
-            rates = draft_rates(self.stream, frames.samples, self.single_mask, self.flat)
-        samples = frames.take_samples()
-        with contextlib.ExitStack() as unless_cleaned:
+        with contextlib.ExitStack() as always, contextlib.ExitStack() as unless_cleaned:
+            if drafted:
+                rates = draft_rates(self.stream, frames.samples, self.single_mask, self.flat)
+                always.callback(rates.close)
+            samples = frames.take_samples()
             unless_cleaned.callback(samples.close)
             mask = user_mask if user_mask is not None else self._scene_mask(rates, science)
             background = None
@@ -137,9 +149,6 @@ class _Cleaning:
             except (np.linalg.LinAlgError, median_image.NoFluxError) as error:
                 log.warning("%s: flicker noise stays: no fit: %s", self.exposure.name, error)
                 return Corrected(None, FAILED)
-            finally:
-                if rates is not None:
-                    rates.close()
             unless_cleaned.pop_all()
         return Corrected(samples, COMPLETE, mask, background, drafted)
 

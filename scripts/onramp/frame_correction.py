@@ -11,6 +11,22 @@ from onramp.whole_frames import COMPLETE, SKIPPED, Corrected
 
 log = logging.getLogger("onramp")
 
+FULL = "FULL"
+
+
+def check(stream):
+    """
+    Refuse an exposure for which something is missing, before it passes for the first time.
+
+    Raises
+    ------
+    InputError, ReferenceFileError
+    """
+    exposure = stream.exposure
+    looks_at_optics = stream.parameters.picture_frame.looks_at_optics(exposure.exp_type)
+    if looks_at_optics and exposure.subarray.name == FULL:
+        nirspec_regions.check(exposure, stream.references)
+
 
 def correct_exposure(stream):
     """
@@ -27,7 +43,7 @@ def correct_exposure(stream):
     """
     exposure, parameters = stream.exposure, stream.parameters.picture_frame
     nints, ngroups = exposure.shape[:2]
-    if exposure.instrument != "NIRSPEC" or exposure.subarray.name != "FULL" or ngroups == 1:
+    if exposure.instrument != "NIRSPEC" or exposure.subarray.name != FULL or ngroups == 1:
         log.warning(
             "%s: picture_frame is for full frames of NIRSpec of two groups or more: SKIPPED",
             exposure.name,

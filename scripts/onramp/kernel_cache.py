@@ -80,15 +80,15 @@ def cache_root() -> Path:
     return beside if writable else cache_folder()
 
 
-def cache_of_library() -> Path:
-    """Return the folder for the compiled kernels of this library; each has its own."""
-    root = cache_root()
+def cache_of_library(root=None) -> Path:
+    """Return the folder for the compiled kernels of this library; each has its own in a root."""
+    root = root or cache_root()
     return root if root.parent == LIBRARY else root / f"onramp-{_short(str(LIBRARY))}"
 
 
-def files() -> set[str]:
+def files(root=None) -> set[str]:
     """Return the names of the compiled kernels that are kept."""
-    folder = cache_of_library()
+    folder = cache_of_library(root)
     found = os.listdir(folder) if folder.is_dir() else ()
     return {name for name in found if name.endswith(ENDING)}
 

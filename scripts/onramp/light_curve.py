@@ -77,12 +77,15 @@ def _column(table, names, detector, path):
 
 def _at(middles, times, fluxes, path, exposure):
     lengths = exposure.integration_times("end") - exposure.integration_times("start")
-    nearest = np.abs(times[np.newaxis] - middles[:, np.newaxis])
-    nearest = np.where(np.isnan(nearest), np.inf, nearest)
-    missing = np.flatnonzero(nearest.min(axis=1, initial=np.inf) > lengths / 2)
+    known = np.flatnonzero(np.isfinite(times))
+    known = known[np.argsort(times[known], kind="stable")]
+    ordered = np.concatenate([[-np.inf], times[known], [np.inf]])
+    after = np.searchsorted(ordered, middles)
+    closer = after - (middles - ordered[after - 1] <= ordered[after] - middles)
+    missing = np.flatnonzero(np.abs(ordered[closer] - middles) > lengths / 2)
     if missing.size:
         raise InputError(
             f"{path}: no row at MJD {middles[missing[0]]:.6f}, when integration "
             f"{missing[0] + 1} of {exposure.name} is; give the light curve of its visit"
         )
-    return fluxes[nearest.argmin(axis=1)]
+    return fluxes[known[closer - 1]]

@@ -4,6 +4,7 @@ The median image of a time series: what its samples would be without flicker noi
 The median over integrations of each group, times the relative flux of each integration.
 """
 
+import contextlib
 import logging
 
 import numpy as np
@@ -22,24 +23,75 @@ SLITLESS = "NIS_SOSS"
 EXTRACTED_MODES = "NRS_BRIGHTOBJ", "NRC_TSGRISM"
 
 
+SLITLESS_SUBARRAYS = ("SUBSTRIP256", "SUBSTRIP96", "SUB17STRIPE_SOSS", "SUB60STRIPE_SOSS",
+                      "SUB204STRIPE_SOSS", "SUB680STRIPE_SOSS")  # fmt: skip
+"""In which the trace is where the references have it."""
+
+
 class NoFluxError(Exception):
     """No integration has a flux."""
 
 
-def check(exposure, parameters):
+def check(exposure, parameters, references):
     """
     Refuse an exposure whose fluxes cannot be measured here.
 
     Raises
     ------
-    ParameterError
+    InputError, ParameterError, ReferenceFileError
     """
-    if parameters.light_curve is None and exposure.exp_type in EXTRACTED_MODES:
+    if parameters.light_curve is not None:
+        light_curve.read(parameters.light_curve, exposure)
+    elif exposure.exp_type in EXTRACTED_MODES:
         raise ParameterError(
             f"{exposure.name}: clean_flicker_noise.background_method=median_image needs the fluxes "
             f"of extracted spectra for {exposure.exp_type}; give them with light_curve (such as "
             "the archive's _whtlt.ecsv), or choose median or model"
         )
+    elif exposure.exp_type == SLITLESS:
+        _traces(exposure, references).rotation(exposure)
+    elif of_images(exposure) and not _has_wide_pattern(exposure):
+        _place_of_source(exposure)
+
+
+def _traces(exposure, references):
+    """Return the pastasoss reference of an exposure."""
+    found = references.get("pastasoss")
+    if found is None or found.first is None:
+        raise ReferenceFileError(
+            f"{exposure.name}: no pastasoss reference with a first order for "
+            "clean_flicker_noise.background_method=median_image; give it with "
+            "override_pastasoss, or fluxes with light_curve"
+        )
+    return found
+
+
+def _has_wide_pattern(exposure):
+    """Return whether an exposure's weak lens spreads a source over the whole subarray."""
+    return (exposure.primary.get("PUPIL"), exposure.subarray.name) == ("WLP8", "SUB64P")
+
+
+def _place_of_source(exposure):
+    """Return the column and row at which the source of an exposure should be, from 0 [pixel]."""
+    header = exposure.sci_keywords()
+    found = [header.get(keyword) for keyword in ("XREF_SCI", "YREF_SCI")]
+    for keyword, value in zip(("XREF_SCI", "YREF_SCI"), found):
+        if not isinstance(value, float | int):
+            raise InputError(
+                f"{exposure.path}[SCI]: {keyword} missing, which says where the source is; "
+                "fetch the file again, or give fluxes with clean_flicker_noise.light_curve"
+            )
+    return found[0] - 1.0, found[1] - 1.0
+
+
+def unsuitable(exposure):
+    """Return why an exposure has no median image, or None."""
+    if exposure.shape[0] < 2:
+        return "background_method=median_image needs two integrations"
+    subarray = str(exposure.primary["SUBARRAY"]).strip()
+    if exposure.exp_type == SLITLESS and subarray not in SLITLESS_SUBARRAYS:
+        return f"background_method=median_image is not for {subarray}"
+    return None
 
 
 def of_images(exposure):
@@ -81,15 +133,23 @@ class MedianImage:
         self._fluxes = flicker_noise.relative_fluxes(self._measured_fluxes())
         if self._fluxes is None:
             raise NoFluxError("no integration has a flux")
-        if self._scaled is not None:
-            self._background = RampStore(rates.shape, stream.scratch)
-            self._keep_background()
+        with contextlib.ExitStack() as unless_done:
+            if self._scaled is not None:
+                self._background = RampStore(rates.shape, stream.scratch)
+                unless_done.callback(self._background.close)
+                self._keep_background()
+            self._median = RampStore(exposure.shape[1:], stream.scratch)
+            unless_done.callback(self._median.close)
+            self._keep_median(samples)
+            unless_done.pop_all()
+
+    def _keep_median(self, samples):
+        exposure, stream = self._exposure, self._stream
         readout = exposure.readout
         between = readout.nframes + readout.groupgap
         self._times = [
             (readout.nframes + between * g) * exposure.frame_time for g in range(readout.ngroups)
         ]
-        self._median = RampStore(exposure.shape[1:], stream.scratch)
         for _ in stream.each_band(lambda band: self._take(samples, band),
                                   split(exposure.shape[2], stream.height)):  # fmt: skip
             pass
@@ -165,13 +225,7 @@ class MedianImage:
     def _slitless_fluxes(self):
         """Return the light around the first order's trace within the reference's wavelengths."""
         exposure = self._exposure
-        traces = self._references.get("pastasoss")
-        if traces is None or traces.first is None:
-            raise ReferenceFileError(
-                f"{exposure.name}: no pastasoss reference with a first order for "
-                "clean_flicker_noise.background_method=median_image; give it with "
-                "override_pastasoss, or fluxes with light_curve"
-            )
+        traces = _traces(exposure, self._references)
         rotation, size = traces.rotation(exposure), exposure.shape[-2:]
         ranges = self._references.get("wavelengthrange")
         first, last = (-np.inf, np.inf) if ranges is None else ranges.of(1, exposure)
@@ -185,24 +239,12 @@ class MedianImage:
 
     def _aperture_fluxes(self):
         """Return the light around a source of images [electron]."""
-        exposure = self._exposure
-        if (exposure.primary.get("PUPIL"), exposure.subarray.name) == ("WLP8", "SUB64P"):
+        if _has_wide_pattern(self._exposure):
             return np.array([np.nansum(rate) for rate in self._electrons()])
         from onramp.steps.aperture_flux import aperture_fluxes
 
-        header = exposure.sci_keywords()
-        centre = []
-        for keyword in ("XREF_SCI", "YREF_SCI"):
-            value = header.get(keyword)
-            if not isinstance(value, float | int):
-                raise InputError(
-                    f"{exposure.path}[SCI]: {keyword} missing, which says where the source is; "
-                    "fetch the file again, or give fluxes with clean_flicker_noise.light_curve"
-                )
-            centre.append(value - 1.0)
-        return aperture_fluxes(
-            self._electrons, self._unusable, tuple(centre), self._parameters.aperture_radius
-        )
+        place, radius = _place_of_source(self._exposure), self._parameters.aperture_radius
+        return aperture_fluxes(self._electrons, self._unusable, place, radius)
 
     def _electrons(self):
         factor = np.float32(self._exposure.integration_time) * self._references["gain"].read("SCI")

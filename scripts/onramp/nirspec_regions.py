@@ -31,6 +31,8 @@ SHUTTER_MARGIN = 0.5  # of a row of shutters [shutters]
 SHUTTER_PITCH = 1.15  # [shutters]
 OPEN_HALF_HEIGHT = 0.5  # of a shutter that does not close
 FIXED_SLIT_ROWS = slice(922, 1116)
+COLUMNS = ("slitlet_id", "msa_metadata_id", "dither_point_index", "shutter_quadrant",
+           "shutter_row", "shutter_column", "background", "primary_source")  # fmt: skip
 SPEED_OF_LIGHT = 299792458.0  # m/s
 
 
@@ -46,6 +48,19 @@ class Slit(NamedTuple):
     """In the quadrant's table."""
     low: float
     high: float
+
+
+def check(exposure, references):
+    """
+    Refuse an exposure of which it cannot be told where its light falls.
+
+    Raises
+    ------
+    InputError, ReferenceFileError
+    """
+    _Regions(exposure, references)
+    if exposure.exp_type == MOS:
+        open_shutters(exposure)
 
 
 def science_regions(exposure, references, shutters_too):
@@ -70,7 +85,8 @@ def science_regions(exposure, references, shutters_too):
     InputError, ReferenceFileError
         If something is missing that says where the light falls.
     """
-    return _Regions(exposure, references).light(shutters_too)
+    with np.errstate(invalid="ignore"):  # where light does not come out of the instrument
+        return _Regions(exposure, references).light(shutters_too)
 
 
 class _Regions:
@@ -85,24 +101,33 @@ class _Regions:
                 )
         header = exposure.primary
         for keyword in ("GRATING", "FILTER"):
-            if not isinstance(header.get(keyword), str):
-                raise InputError(f"{exposure.path}: {keyword} missing; fetch the file again")
+            self._need(keyword, str)
+        if header["GRATING"].strip() == "PRISM":
+            self._need("GWA_TILT", float | int)
         self.shape = exposure.shape[-2:]
         self.optics = self._optics()
+
+    def _need(self, keyword, kind):
+        if not isinstance(self.exposure.primary.get(keyword), kind):
+            raise InputError(
+                f"{self.exposure.path}: {keyword} missing; fetch the file again, or set "
+                "mask_science_regions to false"
+            )
 
     def _optics(self):
         exposure, references = self.exposure, self._references
         header, placement = exposure.primary, exposure.subarray
         order, wavelengths = nirspec_references.wavelengths(references["wavelengthrange"], header)
-        focal = references["fpa"].transform(f"{exposure.detector.lower()}_model")
+        model = f"{exposure.detector.lower()}_model"
+        focal = references["fpa"].transform(model)
         camera = references["camera"].transform("model")
         disperser = references["disperser"]
         speed = exposure.sci_keywords().get("VELOSYS")
         return Optics(
             Detector(exposure.detector == "NRS2", (placement.xstart - 1, placement.ystart - 1)),
-            (focal, focal.inverse),
-            (camera, camera.inverse),
-            references["collimator"].transform("model").inverse,
+            (focal, references["fpa"].inverse(model)),
+            (camera, references["camera"].inverse("model")),
+            references["collimator"].inverse("model"),
             nirspec_references.angles(disperser, header),
             nirspec_references.disperser(disperser, header, order),
             wavelengths,
@@ -139,7 +164,7 @@ class _Regions:
     def _slice(self, number):
         """Return the function from heights in a slice to the plane of apertures."""
         slicer, post = self._references["ifuslicer"], self._references["ifupost"]
-        _, x, y, _, height = (float(value) for value in slicer.value("data", number))
+        _, x, y, _, height = slicer.numbers("data", number)
         rest = slicer.transform("model")
         names = "linear", "xpoly", "xpoly_distortion", "ypoly", "ypoly_distortion"
         linear, *polynomials = (post.transform(f"slice_{number}", name) for name in names)
@@ -154,7 +179,7 @@ class _Regions:
     def _aperture(self, slit):
         """Return the aperture of a slit or a row of shutters."""
         msa, name = self._references["msa"], f"Q{slit.quadrant}"
-        _, x, y, _, height = (float(value) for value in msa.value(name, "data", slit.index))
+        _, x, y, _, height = msa.numbers(name, "data", slit.index)
         quadrant = msa.transform(name, "model")
 
         def place(heights, wavelengths):
@@ -263,7 +288,10 @@ def _row_of_shutters(path, name, shutters, has_source):
         centre = int(main["shutter_column"])
     else:
         main, centre = shutters[0], first + (last - first) // 2
-    index = int(main["shutter_row"]) + (centre - 1) * nirspec_references.SHUTTERS_OF_A_ROW - 1
+    try:
+        index = nirspec_references.index_of_shutter(int(main["shutter_row"]), centre)
+    except ValueError as problem:
+        raise InputError(f"{path}: slitlet {name}: {problem}; fetch the file again") from problem
     reach = HALF_HEIGHT + SHUTTER_MARGIN
     return Slit(int(main["shutter_quadrant"]), index, -reach + (first - centre) * SHUTTER_PITCH,
                 reach + (last - centre) * SHUTTER_PITCH)  # fmt: skip
@@ -290,10 +318,13 @@ def _shutter_table(exposure):
     try:
         with fits.open(path, memmap=False) as file:
             table = file["SHUTTER_INFO"].data
-    except (OSError, KeyError) as problem:
+        missing = {*COLUMNS} - {*table.names}
+        if missing:
+            raise KeyError(f"no column {min(missing)}")
+    except (OSError, KeyError, TypeError, ValueError) as problem:
         raise InputError(
             f"{path}: the MSA metadata file of {exposure.name} cannot be read "
-            f"({str(problem).splitlines()[0]}); fetch it beside the exposure, or set "
+            f"({' '.join(str(problem).split())[:200]}); fetch it beside the exposure, or set "
             "mask_science_regions to false"
         ) from problem
     chosen = table["msa_metadata_id"] == header["MSAMETID"]

@@ -13,6 +13,9 @@ from onramp.reference_index import text, wrong_detector
 from onramp.reference_types import REFERENCE_TYPES, Reference, type_for
 from onramp.stripes import StripedRows
 
+OPTICS = "camera", "collimator", "disperser", "fpa", "msa", "ifupost", "ifuslicer"
+OWN_WAVELENGTHS = "wavelengthrange", "NIRSPEC"
+
 
 def open_reference(reference: Reference, exposure):
     """
@@ -42,12 +45,14 @@ def open_reference(reference: Reference, exposure):
         from onramp.trace_reference import TraceReference
 
         return TraceReference(reference, exposure)
-    if exposure.instrument == "NIRSPEC" and not REFERENCE_TYPES[reference.type].keyword:
-        from onramp import nirspec_references
+    if reference.type == "msaoper":
+        from onramp.nirspec_references import ShutterReference
 
-        shutters = reference.type == "msaoper"
-        optics, failing = nirspec_references.OpticsReference, nirspec_references.ShutterReference
-        return (failing if shutters else optics)(reference, exposure)
+        return ShutterReference(reference, exposure)
+    if reference.type in OPTICS or (reference.type, exposure.instrument) == OWN_WAVELENGTHS:
+        from onramp.nirspec_references import OpticsReference
+
+        return OpticsReference(reference, exposure)
     if reference.type in ("bkg", "wavelengthrange"):
         from onramp import soss_references
 

@@ -17,6 +17,7 @@ PATTERNS = {
     "SUBARRAY": "P_SUBARR",
     "READPATT": "P_READPA",
     "EXP_TYPE": "P_EXP_TY",
+    "GRATING": "P_GRATIN",
 }
 """Keywords that make a reference specific, each with the one that lists several values instead."""
 
@@ -25,7 +26,6 @@ _FACTS = (
     "REFTYPE",
     "TELESCOP",
     "INSTRUME",
-    "GRATING",
     "USEAFTER",
     *PATTERNS,
     *PATTERNS.values(),
@@ -124,7 +124,7 @@ def _read_facts(path):
 def _facts_of_json(path):
     """Return the facts of a JSON reference, none of them if it is something else."""
     names = {"REFTYPE": "reftype", "TELESCOP": "telescope", "INSTRUME": "instrument",
-             "USEAFTER": "useafter"}  # fmt: skip
+             "USEAFTER": "useafter", "P_EXP_TY": "exp_type"}  # fmt: skip
     try:
         tree = json.loads(path.read_text())
     except ValueError as problem:
@@ -146,16 +146,25 @@ def mismatch(facts, exposure) -> str | None:
     wrong = wrong_detector(facts, exposure)
     if wrong:
         return wrong
-    grating = text(facts.get("GRATING"))
-    if grating not in WILD | {exposure.grating}:
-        return f"GRATING={grating}"
-    for keyword in ("SUBARRAY", "READPATT", "EXP_TYPE"):
+    by_grating = ("GRATING",) if text(facts.get("REFTYPE")) == "DISPERSER" else ()
+    for keyword in ("SUBARRAY", "READPATT", "EXP_TYPE", *by_grating):
         allowed = _allowed(facts, keyword)
         if allowed and _own(exposure, keyword) not in allowed:
             return f"{keyword}={'|'.join(sorted(allowed))}"
     if _own(exposure, "SUBARRAY") not in _named_subarrays(facts):
         return _uncovered(facts, exposure.area)
     return None
+
+
+def stranger(facts, kind, exposure) -> str | None:
+    """Say which keyword shows that a reference is of another type, instrument or grating."""
+    found = text(facts.get("REFTYPE"))
+    if found and found != kind.upper():
+        return f"REFTYPE={found}"
+    gratings = _allowed(facts, "GRATING") if kind == "disperser" else ()
+    if gratings and exposure.grating not in gratings:
+        return f"GRATING={'|'.join(sorted(gratings))}"
+    return wrong_detector(facts, exposure)
 
 
 def wrong_detector(facts, exposure) -> str | None:
@@ -199,6 +208,7 @@ def _own(exposure, keyword):
         "SUBARRAY": exposure.subarray.name,
         "READPATT": exposure.readpatt,
         "EXP_TYPE": exposure.exp_type,
+        "GRATING": exposure.grating,
     }[keyword]
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from onramp.asdf_reference import AsdfReference
 from onramp.errors import ReferenceFileError
 from onramp.fitsrows import FitsImages
+from onramp.reference_index import stranger
 
 TALL, LOW = 256, 96  # rows of SUBSTRIP256 and of SUBSTRIP96
 FIRST_ROW = 10  # of SUBSTRIP96 within SUBSTRIP256
@@ -35,6 +36,9 @@ class TemplateReference:
         self._file = FitsImages(reference.path, ReferenceFileError)
         self.header = self._file.primary
         try:
+            wrong = stranger(self.header, reference.type, exposure)
+            if wrong:
+                self._refuse(f"{wrong} is not of {exposure.name}")
             self._image = self._file.image("SCI") if "SCI" in self._file else None
             if self._image is None or len(self._image.shape) != 3:
                 self._refuse("no templates (numbers, rows, columns)")
@@ -61,7 +65,7 @@ class TemplateReference:
 
     def _refuse(self, problem):
         raise ReferenceFileError(
-            f"{self.reference.path}[SCI]: {problem}; give another bkg reference with override_bkg, "
+            f"{self.reference.path}: {problem}; give another bkg reference with override_bkg, "
             "or N/A to do without it"
         )
 

@@ -61,7 +61,22 @@ class WholeFrames:
         self._uncorrected = None
 
     def begin(self):
-        """Make room for the samples of the exposure, if any of these steps runs."""
+        """
+        Make room for the samples of the exposure, if any of these steps runs.
+
+        Raises
+        ------
+        InputError, ParameterError, ReferenceFileError
+            If something is missing that a step is going to need.
+        """
+        if self._frame:
+            from onramp import frame_correction
+
+            frame_correction.check(self._stream)
+        if self._flicker:
+            from onramp import flicker_cleaning
+
+            flicker_cleaning.check(self._stream)
         if self.wanted:
             self._uncorrected = RampStore(self._stream.exposure.shape, self._stream.scratch)
 

@@ -71,6 +71,7 @@ def references(folder, grating):
                 "instrument": "NIRSPEC",
                 "telescope": "JWST",
                 "useafter": "2020-01-01T00:00:00",
+                "exp_type": "NRS_IFU|NRS_MSASPEC",
                 "msaoper": [*_shutters()],
             }
         )
@@ -82,20 +83,25 @@ def _camera():
     turn = models.AffineTransformation2D(
         np.array([[1.0, 0.004], [-0.004, 1.0]]) / CAMERA, [2e-4, -3e-4]
     )
-    return turn | models.Shift(1e-4) & models.Shift(0.0)
+    return turn | _curved(1.0, 0.01, -0.01)
 
 
-def _collimator():
-    """Return slopes at the grating wheel to the plane of apertures, a little curved."""
+def _curved(scale, bend, back):
+    """Return a transform that is a little curved, and its inverse, but for the third order."""
 
-    def curved(scale, bend):
+    def model(scale, bend):
         x = models.Polynomial2D(2, c1_0=scale, c0_2=bend)
         y = models.Polynomial2D(2, c0_1=scale, c1_1=-bend / 3)
         return models.Mapping((0, 1, 0, 1)) | x & y
 
-    model = curved(COLLIMATOR, 0.02)
-    model.inverse = curved(1 / COLLIMATOR, -0.02 / COLLIMATOR**3)
-    return model
+    found = model(scale, bend)
+    found.inverse = model(1 / scale, back)
+    return found
+
+
+def _collimator():
+    """Return slopes at the grating wheel to the plane of apertures."""
+    return _curved(COLLIMATOR, 0.02, -0.02 / COLLIMATOR**3)
 
 
 def _disperser(grating):
@@ -164,10 +170,10 @@ def _slice(number):
 
 
 def _plain():
-    """Return a transform of the sky side, where it does not matter."""
-    scales = models.Scale(1.0) & models.Scale(1.0)
-    model = models.Mapping((0, 1), n_inputs=3) | scales
-    model.inverse = model.copy()
+    """Return a transform of the sky side: both coordinates grow with the wavelength."""
+    grown = models.Polynomial2D(1, c1_0=1.0, c0_1=1e-3)
+    model = models.Mapping((0, 2, 1, 2)) | grown & grown.copy()
+    model.inverse = models.Mapping((0, 1), n_inputs=3) | models.Scale(1.0) & models.Scale(1.0)
     return model
 
 

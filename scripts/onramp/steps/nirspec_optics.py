@@ -207,7 +207,7 @@ def _limits(values, margin):
 def grid(columns, rows):
     """Return columns and rows, (ny, nx) float64 each, of the pixels that a box touches."""
     first, last = ((np.floor(low + 0.5), np.ceil(high - 0.5)) for low, high in (columns, rows))
-    y, x = np.mgrid[last[0] : last[1] + 1, first[0] : first[1] + 1]
+    x, y = np.meshgrid(np.arange(first[0], first[1] + 1), np.arange(last[0], last[1] + 1))
     return x, y
 
 

@@ -58,7 +58,7 @@ def fit(each_rate, usable, templates):
     rates = CountedValues(lambda: (rate[usable & np.isfinite(rate)] for rate in each_rate()))
     if not rates.size:
         return None
-    light = rates.percentile(SOURCE_PERCENTILE)
+    light = np.float32(rates.percentile(SOURCE_PERCENTILE))
     best, least = None, np.inf
     for template in templates:
         left = left_of_step(template)

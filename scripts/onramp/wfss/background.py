@@ -80,7 +80,7 @@ def _deviation(values, count):
 
 
 class Mesh(NamedTuple):
-    """The background of boxes, 5 x 5 in an image of five times as many pixels."""
+    """The background of the boxes into which an image is divided, 5 x 5 if its sides divide."""
 
     medians: np.ndarray
     """(my, mx) float64; NaN where too many pixels are missing or clipped."""

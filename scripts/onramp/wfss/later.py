@@ -1,5 +1,6 @@
 """What another thread works on until it is asked for."""
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
@@ -18,12 +19,14 @@ class Later(AbstractContextManager):
 
     def __init__(self, function, *arguments, aside):
         self._pool = ThreadPoolExecutor(1) if aside else None
-        self._call = self._pool.submit(function, *arguments).result if aside else None
-        self._function, self._arguments = function, arguments
+        if aside:
+            self._call = self._pool.submit(function, *arguments).result
+        else:
+            self._call = functools.cache(functools.partial(function, *arguments))
 
     def result(self):
         """Return the result; raise what the function has raised."""
-        return self._call() if self._call else self._function(*self._arguments)
+        return self._call()
 
     def __exit__(self, *_):
         """Wait for the thread."""

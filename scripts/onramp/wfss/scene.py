@@ -1,7 +1,6 @@
 """The light of all sources in all orders: the simulated frame, and each cutout's own part of it."""
 
 import collections
-import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -12,8 +11,9 @@ from onramp.wfss.disperse import Window
 from onramp.wfss.orders import FRAME
 
 WHOLE, REFERENCE = "whole", "jwst"
-TOGETHER = 8  # sources that a thread takes at a time
-AHEAD = 4  # times as many a thread that may wait to be added
+TOGETHER = 8  # sources that a thread takes at a time, if there are many
+SHARES = 4  # of all sources that each thread gets at least, one after the other
+LEAST_WAITING = 64  # sources that may wait to be added
 PLACE = Window(0, FRAME[1], 0, FRAME[0])
 
 
@@ -33,15 +33,17 @@ def in_order(function, tasks, threads):
     if threads == 1:
         yield from map(function, tasks)
         return
-    tasks, waiting = iter(tasks), collections.deque()
+    tasks, waiting = [*tasks], collections.deque()
+    size = max(1, min(TOGETHER, len(tasks) // (SHARES * threads)))
+    most = max(LEAST_WAITING, SHARES * threads) // size
 
     def several(together):
         return [function(task) for task in together]
 
     with ThreadPoolExecutor(threads) as pool:
-        for together in iter(lambda: [*itertools.islice(tasks, TOGETHER)], []):
-            waiting.append(pool.submit(several, together))
-            if len(waiting) > AHEAD * threads:
+        for first in range(0, len(tasks), size):
+            waiting.append(pool.submit(several, tasks[first : first + size]))
+            if len(waiting) > most:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
