@@ -387,6 +387,19 @@ def test_read_times_that_are_none(tmp_path, text, says):
     assert says in str(caught.value)
 
 
+def test_integrations_last_from_their_first_stripe_to_their_last(tmp_path):
+    files = simulate("nircam_superstripes", tmp_path, 3, nints=2, ngroups=3, nx=12)
+    table = fits.getdata(files.uncal, "INT_TIMES")
+    with Exposure(files.uncal) as exposure:
+        start, mid, end = (exposure.integration_times(part) for part in ("start", "mid", "end"))
+        number = exposure.stripes.number
+    assert number > 1
+    assert len(start) == len(mid) == len(end) == 2
+    assert start.tolist() == table["int_start_MJD_UTC"][[0, number]].tolist()
+    assert end.tolist() == table["int_end_MJD_UTC"][[number - 1, 2 * number - 1]].tolist()
+    np.testing.assert_allclose(mid, (start + end) / 2, rtol=1e-15)
+
+
 def test_jobs_are_planned_for_whole_frames(changed):
     files = changed()
     with Exposure(files.uncal) as exposure:

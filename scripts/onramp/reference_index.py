@@ -11,7 +11,7 @@ from astropy.io import fits
 from onramp.errors import ReferenceFileError
 from onramp.fitsheaders import DamagedHeaderError, read_header
 
-WILD = frozenset({"", "N/A", "ANY", "GENERIC"})
+WILD = frozenset({"", "N/A", "ANY", "GENERIC", "MULTIPLE", "UNKNOWN"})
 PATTERNS = {
     "DETECTOR": "P_DETECT",
     "SUBARRAY": "P_SUBARR",
