@@ -2,6 +2,7 @@
 
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,34 @@ def test_context_that_was_written_down(tmp_path, monkeypatch, capsys):
     (tmp_path / "crds_context.txt").write_text("latest\n")
     with pytest.raises(ParameterError, match=r"crds_context\.txt: 'latest' is no CRDS context"):
         pinned(options, tmp_path)
+
+
+def test_other_files_that_are_used_change_their_exposures(world, tmp_path):
+    mask, curve = tmp_path / "mask.fits", tmp_path / "curve.ecsv"
+    cleaning = {"user_mask": str(mask), "light_curve": str(curve), "skip": False}
+    steps = parse_steps({"clean_flicker_noise": cleaning}, "test")
+    assert world.changed(steps=steps) == (True, True)
+    assert world.changed(steps=steps) == (False, False)
+    for path in (mask, curve):
+        path.write_text("a")
+        assert world.changed(steps=steps) == (True, True)
+        os.utime(path, (1, 1))
+        assert world.changed(steps=steps) == (False, False)
+    told = json.loads((world.folder / "results/references/first.json").read_text())["files"]
+    assert told == {str(path): sha256(b"a").hexdigest() for path in (mask, curve)}
+    assert world.changed() == (True, True), "the step is off"
+
+
+def test_the_shutters_of_an_exposure_are_used_where_they_are_masked(world):
+    shutters = simulate("nirspec_bots", world.folder / "shutters", 2, nints=1, nx=16, ny=16,
+                        ngroups=2, exp_type="NRS_MSASPEC")  # fmt: skip
+    fits.setval(shutters.uncal, "MSAMETFL", value="x_msa.fits")
+    world.nirspec, world.references = shutters, shutters.references["dark"].parent
+    steps = parse_steps({"clean_flicker_noise": {"skip": False, "mask_science_regions": True}}, "t")
+    world.manifests(steps=steps)
+    shutters.uncal.with_name("x_msa.fits").write_text("a")
+    assert world.changed(steps=steps)[1]
+    unmasked = parse_steps({"clean_flicker_noise": {"skip": False}}, "t")
+    world.manifests(steps=unmasked)
+    shutters.uncal.with_name("x_msa.fits").write_text("b")
+    assert not world.changed(steps=unmasked)[1]

@@ -123,9 +123,9 @@ def read_facts(uncal, name) -> ExposureFacts:
         raise InputError(f"{uncal}: SUBSTRT, SUBSIZE: no whole numbers; mend the header") from None
 
 
-def read_keywords(path) -> dict:
+def read_keywords(path, names=META) -> dict:
     """Return the values of a file's keywords that may decide the choice of references."""
-    return keywords_of(_primary(path))
+    return keywords_of(_primary(path), names)
 
 
 def _area(region, header):

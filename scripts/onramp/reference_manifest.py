@@ -50,11 +50,13 @@ class Manifest(NamedTuple):
     """In the order of precedence, later ones winning."""
     problem: str | None = None
     """Why the references could not be chosen; the job then fails with these words."""
+    files: dict[str, str | None] | None = None
+    """The sha256 of other files that the exposure uses, by path; null for one that is missing."""
 
     @property
     def content(self) -> tuple:
         """What makes a difference to the products."""
-        return self.references, self.parameters, self.problem
+        return self.references, self.parameters, self.problem, self.files or {}
 
 
 def write(manifest: Manifest, path) -> bool:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from onramp import reference_manifest
+from onramp import named_files, reference_manifest
 from onramp.crds_parameters import apply
 from onramp.errors import OnrampError, ParameterError
 from onramp.reference_choice import CRDS, chooser
@@ -122,7 +122,8 @@ class ReferenceStep:
             if entry and entry.sha256 and self.mode == WRITE:
                 self.places.set(entry.sha256, os.path.abspath(choice.paths[kind]))
         self._tell_unused(choice.manifest)
-        return choice.manifest, choice.parameters
+        files = named_files.digests(target.uncal, facts.exp_type, choice.parameters)
+        return choice.manifest._replace(files=files or None), choice.parameters
 
     def _check_products(self, target, choice):
         ramp = self.configuration.save_calibrated_ramp

@@ -1,0 +1,54 @@
+"""Files that parameters or a header name and that decide an exposure's products."""
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+from onramp.optional_step_parameters import MOS
+from onramp.reference_facts import read_keywords
+
+
+def digests(uncal, exp_type, parameters) -> dict[str, str | None]:
+    """
+    Return the sha256 of each file, by its path; None if it cannot be read, as the job will tell.
+
+    Parameters
+    ----------
+    uncal : str or Path
+    exp_type : str
+    parameters : Detector1Parameters
+    """
+    return {path: _digest(path, _identity(path)) for path in _paths(uncal, exp_type, parameters)}
+
+
+def _paths(uncal, exp_type, parameters):
+    flags, cleaning, frame = (
+        parameters.dq_init, parameters.clean_flicker_noise, parameters.picture_frame
+    )  # fmt: skip
+    if not flags.skip and flags.user_supplied_dq:
+        yield flags.user_supplied_dq
+    if not cleaning.skip:
+        yield from filter(None, (cleaning.user_mask, cleaning.light_curve))
+    masked = any(not step.skip and step.looks_at_optics(exp_type) for step in (cleaning, frame))
+    if exp_type == MOS and masked:
+        name = str(read_keywords(uncal, ("MSAMETFL",)).get("MSAMETFL", "")).strip()
+        if name and name != "N/A":
+            yield str(Path(uncal).parent / name)
+
+
+def _identity(path):
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(path, identity):
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
