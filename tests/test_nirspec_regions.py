@@ -212,10 +212,14 @@ def test_keywords_that_are_missing_are_named(references, keyword):
         science_regions(exposure, references, shutters_too=False)
 
 
-@pytest.mark.parametrize("kind", ["camera", "msaoper"])
-def test_references_that_are_damaged_are_named(paths, tmp_path, kind):
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("camera", b"{}"), ("camera", b"#ASDF 1.0.0\n--- {a: [\n...\n"), ("camera", b""),
+     ("msaoper", b"{}")],
+)  # fmt: skip
+def test_references_that_are_damaged_are_named(paths, tmp_path, kind, content):
     path = tmp_path / paths[kind].name
-    path.write_bytes(b"{}")
+    path.write_bytes(content)
     with pytest.raises(ReferenceFileError, match=rf"{path.name}: .*override_{kind}") as error:
         opened(paths, **{kind: path})
     assert "\n" not in str(error.value)

@@ -46,11 +46,13 @@ class AsdfReference(AbstractContextManager):
     def __init__(self, reference, exposure):
         self.reference = reference
         try:
-            self._take(read_tree(reference.path), exposure)
+            self._take(self._read(reference.path), exposure)
         except (KeyError, TypeError, AttributeError) as problem:
             self._refuse(f"no {problem} as such a reference has it")
         except (OSError, ValueError, RuntimeError) as problem:
             self._refuse(f"cannot be read as ASDF ({str(problem).splitlines()[0]})")
+
+    _read = staticmethod(read_tree)
 
     @abstractmethod
     def _take(self, tree, exposure):

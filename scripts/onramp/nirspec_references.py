@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from onramp.asdf_facts import facts_of
+from onramp.asdf_reference import AsdfReference
 from onramp.errors import ReferenceFileError
 from onramp.reference_index import stranger
 from onramp.steps.nirspec_optics import Grating, Prism
@@ -16,53 +17,39 @@ ARCSECONDS = 3600.0  # in a degree
 GLASS_TOLERANCE = 20.0  # of the prism's temperature, within which its refraction is the same [K]
 
 
-class OpticsReference(AbstractContextManager):
+class OpticsReference(AsdfReference):
     """
-    An open reference with transforms (ASDF), read at once.
-
-    Parameters
-    ----------
-    reference : Reference
-    exposure : Exposure
+    An open reference with transforms (ASDF); see `AsdfReference`.
 
     Attributes
     ----------
-    reference : Reference
-    header : dict
-        Empty; there are no keywords.
     tree : dict
         The file's content.
-
-    Raises
-    ------
-    ReferenceFileError
-        If the file cannot be read, or the package is missing that reads transforms.
     """
 
-    header = {}  # noqa: RUF012
+    remedy = "set mask_science_regions to false"
 
-    def __init__(self, reference, exposure):
-        self.reference = reference
+    @staticmethod
+    def _read(path):
+        import asdf
+
         try:
-            import asdf
-
             with asdf.open(
-                reference.path, memmap=False, lazy_load=False, ignore_missing_extensions=True
+                path, memmap=False, lazy_load=False, ignore_missing_extensions=True
             ) as file:
-                self.tree = dict(file.tree)
+                return dict(file.tree)
         except Exception as problem:  # whatever is wrong with a document that others wrote
-            self.refuse(f"cannot be read as ASDF ({' '.join(str(problem).split())[:200]})")
-        wrong = stranger(facts_of(self.tree), reference.type, exposure)
+            raise OSError(" ".join(f"{problem}".split())[:200] or "damaged") from problem
+
+    def _take(self, tree, exposure):
+        self.tree = tree
+        wrong = stranger(facts_of(tree), self.reference.type, exposure)
         if wrong:
-            self.refuse(f"{wrong} is not of {exposure.name}")
+            self._refuse(f"{wrong} is not of {exposure.name}")
 
     def refuse(self, problem):
-        """Raise ReferenceFileError for what a file lacks."""
-        kind = self.reference.type
-        raise ReferenceFileError(
-            f"{self.reference.path}: {problem}; give another {kind} reference with "
-            f"override_{kind}, or set mask_science_regions to false"
-        )
+        """Raise ReferenceFileError for what does not suit an exposure."""
+        self._refuse(problem)
 
     def value(self, *names):
         """Return what the file has under names, one inside the other."""
@@ -103,9 +90,6 @@ class OpticsReference(AbstractContextManager):
             return self.transform(*names).inverse
         except NotImplementedError:
             self.refuse(f"{'.'.join(names)} has no inverse")
-
-    def __exit__(self, *_):
-        """Close nothing: all has been read."""
 
 
 class ShutterReference(AbstractContextManager):
