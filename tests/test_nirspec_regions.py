@@ -254,9 +254,26 @@ def test_references_of_another_type_are_refused(paths, kind, other, says):
     assert "\n" not in str(error.value)
 
 
-def test_dispersers_of_another_grating_are_refused(paths):
+def test_dispersers_of_another_grating_are_refused(paths, tmp_path):
     with pytest.raises(ReferenceFileError, match="GRATING=G395H is not of x"):
         opened(paths, "G140H")
+    path = tmp_path / "disperser.asdf"
+    with asdf.open(paths["disperser"]) as file:
+        file["meta"]["instrument"] = {"name": "NIRSPEC", "p_grating": "G140H|G395H|"}
+        file.write_to(path)
+    opened(paths, "G140H", disperser=path)
+    with pytest.raises(ReferenceFileError, match=r"GRATING=G140H\|G395H is not of x"):
+        opened(paths, "G235H", disperser=path)
+
+
+def test_light_that_does_not_leave_the_grating_is_no_warning(references):
+    """The tests make errors of warnings."""
+    listed = OpticsReference.__new__(OpticsReference)
+    ranges = {"wavelengthrange": [[2.9e-6, 3e-5]], "waverange_selector": ["F290LP_G395H"]}
+    listed.tree = {**references["wavelengthrange"].tree, **ranges, "order": [-1]}
+    given = {**references, "wavelengthrange": listed}
+    light = science_regions(an_exposure(), given, shutters_too=False)
+    assert (light & science_regions(an_exposure(), references, shutters_too=False)).any()
 
 
 @pytest.mark.parametrize("change", [{"reftype": "other"}, {"msaoper": [{"Q": 1}]}, {"x": 0}])
