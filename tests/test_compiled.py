@@ -157,7 +157,7 @@ def test_threads_that_begin_at_once_share_one_code():
 BESIDE_NUMBA = """
 import numba
 import numpy as np
-from onramp.kernels import sort_all_columns
+from onramp.column_sort import sort_all_columns
 
 @numba.njit
 def mean(values):
@@ -176,7 +176,7 @@ assert block[0].tolist() == [1.0, 0.0]
 @pytest.mark.parametrize("order", ["on", "no"])
 def test_numba_of_the_user_goes_on_beside_it(order):
     code = f"import sys\n{BESIDE_NUMBA}" if order == "no" else (
-        "import sys\nimport numpy as np\nfrom onramp.kernels import sort_all_columns\n"
+        "import sys\nimport numpy as np\nfrom onramp.column_sort import sort_all_columns\n"
         f"sort_all_columns(np.ones((2, 2)))\n{BESIDE_NUMBA}"
     )  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code, order], capture_output=True, text=True)

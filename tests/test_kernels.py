@@ -12,7 +12,6 @@ from onramp.kernels import (
     median_in_place,
     middle_in_place,
     pairwise_sum,
-    sort_all_columns,
     sort_columns,
     sorting_network,
 )
@@ -54,17 +53,6 @@ def test_networks_sort_every_pattern_of_zeros_and_ones(size):
     block = patterns.astype(np.float32)
     sort_columns(block, sorting_network(size))
     assert (np.diff(block, axis=0) >= 0).all()
-
-
-@pytest.mark.parametrize("size", [*range(20), 31, 32, 33, 100, 257, 1000])
-def test_all_columns_are_sorted(size):
-    rng = np.random.default_rng(size)
-    block = rng.normal(0, 1, (size, 21)).astype(np.float32)
-    block[rng.random(block.shape) < 0.2] = 0.5
-    block[rng.random(block.shape) < 0.05] = np.inf
-    expected = np.sort(block, axis=0)
-    sort_all_columns(block)
-    assert np.array_equal(block, expected)
 
 
 FINITE = st.floats(-1e6, 1e6, width=32)

@@ -101,7 +101,7 @@ def test_bits_of_options_depend_on_neither(exposure, tmp_path, name):
 @pytest.mark.parametrize(
     ("shape", "height"),
     [
-        ((1, 10, 2048, 2048), 65),  # 12 MB
+        ((1, 10, 2048, 2048), 32),  # 6 MB
         ((500, 60, 256, 256), 8),  # never less
         ((100, 20, 416, 72), 56),  # short rows: planes of 4096 pixels
         ((200, 20, 416, 72), 41),  # but no more than 96 MB for that

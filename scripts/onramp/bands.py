@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-BAND_BYTES = 12_000_000
-LARGEST_BYTES = 8 * BAND_BYTES  # of a band that is to be worth reading
+BAND_BYTES = 6_000_000
+LARGEST_BYTES = 16 * BAND_BYTES  # of a band that is to be worth reading
 HEIGHTS = 8, 128  # smallest and largest band [rows]
 WORTH_READING = 4096  # pixels of a plane; bands of short rows have as many, within bounds
 
@@ -65,6 +65,7 @@ def split(ny, height, halo=0) -> list[Band]:
 
 
 TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # of mallopt(3)
+MOST_IN_HEAP = 32 << 20  # bytes of an array; older versions of the library refuse more
 
 
 @functools.cache
@@ -78,6 +79,7 @@ def keep_freed_memory():
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
+        mallopt(MMAP_THRESHOLD, MOST_IN_HEAP)
         mallopt(MMAP_THRESHOLD, LARGEST_BYTES)
         mallopt(TRIM_THRESHOLD, 2 * LARGEST_BYTES)
         mallopt(ARENA_MAX, 1)
@@ -91,15 +93,37 @@ def give_back_freed_memory():
 
 
 def in_threads(work, bands, threads):
-    """Yield what `work` returns of each band, in order; cancel what is left if one fails."""
+    """
+    Return what `work` returns of each band, in order; begin no other one if one fails.
+
+    Threads take the next band each. The caller sleeps meanwhile: if it woke for each result, the
+    threads would wait for the interpreter.
+    """
     keep_freed_memory()
+    bands = list(bands)
+    results, turns, failed = [None] * len(bands), iter(range(len(bands))), threading.Event()
+
+    def take():
+        for n in turns:
+            if failed.is_set():
+                return
+            try:
+                results[n] = work(bands[n])
+            except BaseException:
+                failed.set()
+                raise
+
+    if threads == 1:
+        take()
+        return results
     with ThreadPoolExecutor(threads) as pool:
-        tasks = [pool.submit(work, band) for band in bands]
+        tasks = [pool.submit(take) for _ in range(threads)]
         try:
             for task in tasks:
-                yield task.result()
+                task.result()
         finally:
-            pool.shutdown(cancel_futures=True)
+            failed.set()
+    return results
 
 
 class Stopwatch:

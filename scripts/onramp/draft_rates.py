@@ -36,6 +36,5 @@ def draft_rates(stream, samples, single, flat=None):
         sci = fitted.rate.sci[None] if single else fitted.rateints.sci
         rates.write_rows(band.first, sci if flat is None else sci / flat[band.rows])
 
-    for _ in stream.each_band(take, split(ny, stream.height)):
-        pass
+    stream.each_band(take, split(ny, stream.height))
     return rates

@@ -44,7 +44,7 @@ def _flag_showers(stream, rules):
         )  # fmt: skip
 
     emission = stream.each_band(find, split(ny, stream.height, rules.halo))
-    found = showers.find_showers(showers.Emission.joined(list(emission)), rules)
+    found = showers.find_showers(showers.Emission.joined(emission), rules)
 
     def flag(band):
         ramps = stream.flagged_ramps(band)
@@ -52,6 +52,5 @@ def _flag_showers(stream, rules):
         data = ramps.data * ramps.gain
         showers.flag_band(data, flags, ramps.pixeldq, found, rules, ny, band.first)
 
-    for _ in stream.each_band(flag, split(ny, stream.height) if found else ()):
-        pass
+    stream.each_band(flag, split(ny, stream.height) if found else ())
     return sum(shower.ellipses.x.size for shower in found)

@@ -142,8 +142,7 @@ class Irs2Correction:
             ends[g] -= totals[1]
             self._measure(i, g, reads, ends[g])
 
-        for _ in bands.in_threads(measure, range(ngroups), self._threads):
-            pass
+        bands.in_threads(measure, range(ngroups), self._threads)
 
     def _samples(self, i, g, means):
         """

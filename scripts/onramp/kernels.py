@@ -38,8 +38,6 @@ which in loops over samples costs more than the work itself."""
 
 
 LANES = 32  # columns that are worked on at once
-SORTED_BYTES = 24_000  # that are sorted while they stay in the first cache
-SHORT_ROW = 512  # bytes of a row that are worth a loop
 ZERO, ONE, NO, YES = np.int64(0), np.int64(1), np.bool_(False), np.bool_(True)
 """What kernels hand to others in place of literals, for which numba would compile these again."""
 
@@ -106,54 +104,6 @@ def sort_columns(block, network):
             b = high[x]
             low[x] = min(a, b)
             high[x] = max(a, b)
-
-
-@scalar_kernel
-def _order(low, high):
-    """Put the smaller of two values first, for each column."""
-    for x in range(low.size):
-        a = low[x]
-        b = high[x]
-        low[x] = min(a, b)
-        high[x] = max(a, b)
-
-
-@scalar_kernel
-def sort_block(block):
-    """Sort the values of each column in place, many columns at once; see `sort_all_columns`."""
-    size, ncolumns = block.shape
-    width = max(SORTED_BYTES // (size * block.itemsize), SHORT_ROW // block.itemsize)
-    width -= width % LANES
-    for first in range(0, ncolumns, width):
-        _sort_some(block, first, min(first + width, ncolumns))
-
-
-@scalar_kernel
-def _sort_some(block, first, last):
-    size = block.shape[0]
-    p = 1
-    while p < size:
-        k = p
-        while k >= 1:
-            for start in range(k % p, size - k, 2 * k):
-                for low in range(start, min(start + k, size - k)):
-                    if low // (2 * p) == (low + k) // (2 * p):
-                        _order(block[low, first:last], block[low + k, first:last])
-            k //= 2
-        p *= 2
-
-
-@kernel
-def sort_all_columns(block):
-    """
-    Sort the values of each column in place, all columns at once (Batcher's odd-even merge sort).
-
-    Parameters
-    ----------
-    block : (nvalues, ncolumns) float32 or float64
-        Without NaN.
-    """
-    sort_block(block)
 
 
 FEW = 16  # values that are sorted faster than searched

@@ -150,9 +150,8 @@ class MedianImage:
         self._times = [
             (readout.nframes + between * g) * exposure.frame_time for g in range(readout.ngroups)
         ]
-        for _ in stream.each_band(lambda band: self._take(samples, band),
-                                  split(exposure.shape[2], stream.height)):  # fmt: skip
-            pass
+        parts = split(exposure.shape[2], stream.height)
+        stream.each_band(lambda band: self._take(samples, band), parts)
 
     def plane(self, i, g):
         """Return what group `g` of integration `i` would be, (ny, nx) float32 or float64 [DN]."""

@@ -197,7 +197,7 @@ class Stream:
         if self.fits and self.fitting.counts_segments:
             parts = bands.split(self.exposure.shape[2], self.height)
             sizes = self.each_band(self._count_segments, parts)
-            self.fitting.optional_size = tuple(int(size) for size in np.max(list(sizes), axis=0))
+            self.fitting.optional_size = tuple(int(size) for size in np.max(sizes, axis=0))
             self.stopwatch.add("ramp_fit", since)
 
     def _look_again_at_unusable_groups(self):
@@ -235,7 +235,7 @@ class Stream:
         self.calibration.close()
 
     def each_band(self, work, parts):
-        """Yield what `work` returns of each of some bands, in order."""
+        """Return what `work` returns of each of some bands, in order."""
         return bands.in_threads(work, parts, max(self.threads.values()))
 
     def _pass(self, work, halo):
@@ -360,7 +360,7 @@ class Stream:
         detection, inner = self.detection, band.inner
         with self._turns["jump"]:
             since = self.stopwatch.now()
-            found = jump.search(
+            found, medians = jump.search(
                 data, groupdq, gain, readnoise, detection, inner, self.spared_planes
             )
             census = self.nothing.census
@@ -370,7 +370,7 @@ class Stream:
                     detection.nframes, self.outputs.of_rows(band.outer_first, band.outer_last),
                     inner,
                 )  # fmt: skip
-            jump.grow(data, groupdq, gain, readnoise, detection)
+            jump.grow(data, groupdq, gain, readnoise, detection, medians)
             self.stopwatch.add("jump", since)
         return Outcome(found, census)
 

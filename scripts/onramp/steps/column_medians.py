@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from onramp.kernels import NO, ZERO, inner_kernel, scalar_kernel, select, sort_block
+from onramp.column_sort import sort_block
+from onramp.kernels import NO, ZERO, inner_kernel, scalar_kernel, select
 from onramp.steps.differences import middle_of_column, sortable
 
 MANY = 1024  # values of a column from which on a sample tells where its median is

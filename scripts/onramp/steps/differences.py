@@ -6,7 +6,9 @@ from onramp.flags import DO_NOT_USE, SATURATED
 from onramp.kernels import LANES, ZERO, median_in_place, scalar_kernel
 
 BAD = DO_NOT_USE | SATURATED
-BLOCK_VALUES = 26_000  # differences that stay in a core's own caches
+BLOCK_VALUES = 26_000  # differences that stay in a core's first caches
+MOST_VALUES = 5 * BLOCK_VALUES  # and in its own caches
+SHORT_ROW = 128  # columns that are worth a loop, if not too many differences have to go with them
 
 
 @scalar_kernel
@@ -62,7 +64,9 @@ def expected_noise(median, variance, nframes):
 @scalar_kernel
 def block_width(ndiffs, nx):
     """Return how many columns to take at once: their differences stay in cache, no lane is idle."""
-    nblocks = (nx * max(ndiffs, 1) + BLOCK_VALUES - 1) // BLOCK_VALUES
+    ndiffs = max(ndiffs, 1)
+    values = max(BLOCK_VALUES, min(SHORT_ROW * ndiffs, MOST_VALUES))
+    nblocks = (nx * ndiffs + values - 1) // values
     width = (nx + nblocks - 1) // nblocks
     return min(width + -width % LANES, nx)
 

@@ -104,7 +104,7 @@ def plan(parameters, unusable, nframes, group_time, median_gain) -> Detection:
     )
 
 
-def search(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -> Found:
+def search(data, groupdq, gain, readnoise, detection, inner, spared_planes=()):
     """
     Flag jumps in a band of rows, but not yet what follows from them.
 
@@ -127,8 +127,10 @@ def search(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -
 
     Returns
     -------
-    Found
+    found : Found
         Of the band's own rows; `touched` is 0 in the branches that do not clip.
+    medians : (2, ny, nx) float32
+        What the median of all differences of a pixel is between [e-], as far as the search tells.
 
     Raises
     ------
@@ -142,12 +144,15 @@ def search(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -
         )
     thresholds = detection.thresholds
     ramps = in_one_row(data), changed_in_one_row(groupdq), in_one_row(gain)
+    medians = np.empty((2, *gain.shape), np.float32)
+    medians[0], medians[1] = -np.inf, np.inf
+    between = changed_in_one_row(medians)
     if detection.branch == SIGMA_CLIP:
-        clip_band(*ramps, thresholds.rejection, detection.across_integrations)
+        clip_band(*ramps, thresholds.rejection, detection.across_integrations, between)
     elif detection.branch != TOO_FEW_GROUPS:
         iterative = detection.branch == ITERATIVE
         variance = in_one_row(noise_variance(readnoise, gain))
-        detect_band(*ramps, variance, iterative, detection.nframes, thresholds)
+        detect_band(*ramps, variance, iterative, detection.nframes, thresholds, between)
     touched, rows = np.zeros(data.shape[:2], np.int64), inner.indices(data.shape[2])[:2]
     if detection.branch == SIGMA_CLIP:
         count_flagged(groupdq, rows, np.uint8(JUMP_DET | DO_NOT_USE), touched)
@@ -156,7 +161,7 @@ def search(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -
             plane[plane == JUMP_DET] = 0
     jumps = np.empty(data.shape[:2], np.int64)
     count_flagged(groupdq, rows, np.uint8(JUMP_DET), jumps)
-    return Found(int(jumps.sum()), touched)
+    return Found(int(jumps.sum()), touched), medians
 
 
 def noise_variance(readnoise, gain):
@@ -164,19 +169,21 @@ def noise_variance(readnoise, gain):
     return (readnoise * gain) ** 2
 
 
-def grow(data, groupdq, gain, readnoise, detection):
+def grow(data, groupdq, gain, readnoise, detection, medians):
     """
     Flag what follows from the jumps of a band, and clear them where they mean nothing.
 
-    The parameters are those of `search`, after which it comes. JUMP_DET is set around large jumps
-    and in the groups after them, and cleared from samples that are bad.
+    The parameters are those of `search`, after which it comes, and what that returns. JUMP_DET is
+    set around large jumps and in the groups after them, and cleared from samples that are bad.
     """
     if detection.branch != TOO_FEW_GROUPS:
         thresholds = detection.thresholds
         if detection.flag_neighbours:
             ramps = in_one_row(data), changed_in_one_row(groupdq), in_one_row(gain)
             variance = in_one_row(noise_variance(readnoise, gain))
-            flag_neighbours(*ramps, variance, detection.nframes, thresholds, groupdq)
+            flag_neighbours(
+                *ramps, variance, in_one_row(medians), detection.nframes, thresholds, groupdq
+            )
         if thresholds.after_groups1 > 0 or thresholds.after_groups2 > 0:
             flag_after_jumps(data, groupdq, gain, thresholds)
     clear_bad(groupdq)
@@ -184,6 +191,6 @@ def grow(data, groupdq, gain, readnoise, detection):
 
 def detect_jumps(data, groupdq, gain, readnoise, detection, inner, spared_planes=()) -> Found:
     """Flag the jumps of a band and what follows from them: `search`, then `grow`."""
-    found = search(data, groupdq, gain, readnoise, detection, inner, spared_planes)
-    grow(data, groupdq, gain, readnoise, detection)
+    found, medians = search(data, groupdq, gain, readnoise, detection, inner, spared_planes)
+    grow(data, groupdq, gain, readnoise, detection, medians)
     return found

@@ -3,107 +3,13 @@
 import numpy as np
 
 from onramp.flags import JUMP_DET
-from onramp.kernels import ONE, ZERO, inner_kernel, kernel, scalar_kernel
-from onramp.steps.column_medians import column_medians, room_for_medians
-from onramp.steps.differences import (
-    BAD,
-    block_width,
-    expected_noise,
-    gather,
-    load_columns,
-    signed_median,
-)
-
-PIXELS_AT_ONCE = 128
-STRETCH = 2048  # pixels that are searched for jumps at once
-MANY = 2  # where one in so many pixels of a stretch holds a jump, all are looked at
-
-
-@scalar_kernel
-def _count_jumps(groupdq):
-    flags = groupdq.reshape(-1)
-    count = 0
-    for n in range(flags.size):
-        count += (flags[n] & JUMP_DET) != 0
-    return count
-
-
-@scalar_kernel
-def _find_jumpy(groupdq, y, left, right, seen, columns):
-    """Put the columns of a stretch of a row to be looked at into `columns`; return how many."""
-    nints, ngroups = groupdq.shape[:2]
-    size = right - left
-    for x in range(size):
-        seen[x] = 0
-    for i in range(nints):
-        for g in range(1, ngroups):
-            flags = groupdq[i, g, y, left:right]
-            for x in range(size):
-                seen[x] |= flags[x]
-    count = ZERO
-    for x in range(size):
-        columns[count] = left + x
-        count += (seen[x] & JUMP_DET) != 0
-    if MANY * count > size:
-        count = ZERO + size
-        for x in range(size):
-            columns[x] = left + x
-    return count
-
-
-@scalar_kernel
-def _load_some(data, groupdq, gain, y, columns, diffs):
-    """Fill `diffs` with the differences of some pixels of a row, NaN where a sample is bad."""
-    if columns[-1] - columns[0] == columns.size - 1:
-        load_columns(data, groupdq, gain, y, columns[0], ZERO, ONE, diffs)
-        return
-    steps = data.shape[1] - 1
-    for n in range(diffs.shape[0]):
-        i, g = n // steps, n % steps + 1
-        now, before, gains, target = data[i, g, y], data[i, g - 1, y], gain[y], diffs[n]
-        flags, flags_before = groupdq[i, g, y], groupdq[i, g - 1, y]
-        for k in range(columns.size):
-            x = np.uintp(columns[k])
-            bad = ((flags[x] | flags_before[x]) & BAD) != 0
-            diff = now[x] * gains[x] - before[x] * gains[x]
-            target[k] = np.float32(np.nan) if bad else diff
-
-
-@inner_kernel
-def _find_triggers(data, groupdq, gain, variance, nframes, thresholds):
-    """Return (n, 3) indices of the jumps that make neighbours suspect: integration, group, x."""
-    nints, ngroups, _, nx = data.shape
-    steps = ngroups - 1
-    ndiffs = nints * steps
-    width = min(block_width(ndiffs, nx), PIXELS_AT_ONCE)
-    diffs = np.zeros((ndiffs, width), np.float32)
-    room = room_for_medians(ndiffs, width)
-    median, sigma = np.empty(width), np.empty(width)
-    seen, columns = np.empty(STRETCH, np.uint8), np.empty(STRETCH + 1, np.int64)
-    triggers = np.empty((_count_jumps(groupdq), 3), np.int64)
-    found = 0
-    for left in range(0, nx, STRETCH):
-        count = _find_jumpy(groupdq, ZERO, left, min(left + STRETCH, nx), seen, columns)
-        for first in range(0, count, width):
-            some = columns[first : min(first + width, count)]
-            _load_some(data, groupdq, gain, ZERO, some, diffs)
-            column_medians(diffs, some.size, room, median)
-            for k in range(some.size):
-                sigma[k] = expected_noise(median[k], variance[0, some[k]], nframes)
-            for n in range(ndiffs):
-                flags = groupdq[n // steps, n % steps + 1, 0]
-                for k in range(some.size):
-                    if flags[some[k]] & JUMP_DET:
-                        ratio = np.abs(diffs[n, k] - median[k]) / sigma[k]
-                        if thresholds.neighbours_above < ratio < thresholds.neighbours_below:
-                            triggers[found, 0], triggers[found, 1] = n // steps, n % steps + 1
-                            triggers[found, 2] = some[k]
-                            found += 1
-    return triggers[:found]
+from onramp.kernels import kernel
+from onramp.steps.differences import BAD, gather, signed_median
+from onramp.steps.jump_triggers import find_triggers
 
 
 @kernel
-def flag_neighbours(data, groupdq, gain, variance, nframes, thresholds, planes):
+def flag_neighbours(data, groupdq, gain, variance, medians, nframes, thresholds, planes):
     """
     Flag the four neighbours of jumps of middling size; flags set here trigger nothing.
 
@@ -113,13 +19,15 @@ def flag_neighbours(data, groupdq, gain, variance, nframes, thresholds, planes):
     groupdq : (nints, ngroups, 1, npixels) uint8
     gain, variance : (1, npixels) float32
         [e-/DN], and of a difference by read noise [e-2].
+    medians : (2, 1, npixels) float32
+        What the median of all differences of a pixel is between [e-].
     nframes : int
     thresholds : onramp.steps.jump.Thresholds
     planes : (nints, ngroups, ny, nx) uint8
         `groupdq` by rows; JUMP_DET is set in place.
     """
     ny, nx = planes.shape[2:]
-    triggers = _find_triggers(data, groupdq, gain, variance, nframes, thresholds)
+    triggers = find_triggers(data, groupdq, gain, variance, medians, nframes, thresholds)
     for n in range(triggers.shape[0]):
         i, g, pixel = triggers[n]
         y, x = pixel // nx, pixel % nx

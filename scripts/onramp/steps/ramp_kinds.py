@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.column_sort import sort_block
 from onramp.flags import DO_NOT_USE, JUMP_DET, PERSISTENCE, SATURATED
-from onramp.kernels import inner_kernel, scalar_kernel, sort_block
+from onramp.kernels import inner_kernel, scalar_kernel
 from onramp.steps.ramp_pixel import ALONE, BROKEN, CLEAN, ODD, SUPPRESSED, Totals
 
 INVALID = DO_NOT_USE | SATURATED

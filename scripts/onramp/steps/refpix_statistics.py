@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from onramp.column_sort import sort_block
 from onramp.kernels import (
     ZERO,
     inner_kernel,
@@ -9,7 +10,6 @@ from onramp.kernels import (
     middle_in_place,
     pairwise_sum,
     scalar_kernel,
-    sort_block,
 )
 
 ROWS = 256  # whose medians are found at once

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from onramp.kernels import sort_all_columns
+from onramp.column_sort import sort_all_columns
 
 CLIP_PASSES = 5
 CLIP_SIGMA = 5.0

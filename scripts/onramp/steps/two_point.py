@@ -7,8 +7,9 @@ column, so that the iteration narrows a window and never looks at the values ins
 
 import numpy as np
 
+from onramp.column_sort import sort_block
 from onramp.flags import JUMP_DET
-from onramp.kernels import ONE, ZERO, kernel, scalar_kernel, sort_block
+from onramp.kernels import ONE, ZERO, kernel, scalar_kernel
 from onramp.steps.differences import (
     block_width,
     expected_noise,
@@ -108,7 +109,7 @@ def _flag_outside(diffs, n_column, iterative, lower, upper, groupdq, y, x):
 
 
 @kernel
-def detect_band(data, groupdq, gain, variance, iterative, nframes, thresholds):
+def detect_band(data, groupdq, gain, variance, iterative, nframes, thresholds, medians):
     """
     Flag the jumps of a band.
 
@@ -124,6 +125,10 @@ def detect_band(data, groupdq, gain, variance, iterative, nframes, thresholds):
         Take out one size after the other; else all differences at once.
     nframes : int
     thresholds : onramp.steps.jump.Thresholds
+    medians : (2, ny, nx) float32
+        What the median of all differences of a pixel is between [e-]; filled in for the pixels in
+        which there are jumps. As many sizes as differences are beyond their median, which can
+        therefore not be beyond the median of the sizes.
     """
     nints, ngroups, ny, nx = data.shape
     ndiffs = nints * (ngroups - 1)
@@ -155,3 +160,6 @@ def detect_band(data, groupdq, gain, variance, iterative, nframes, thresholds):
                     lower = block[first, x] if first < last else np.float32(np.inf)
                     upper = block[last - 1, x] if first < last else np.float32(-np.inf)
                     _flag_outside(diffs, x, iterative, lower, upper, groupdq, y, left + x)
+                    high = block[usable[x] // 2, x]
+                    low = -high if iterative else block[(usable[x] - 1) // 2, x]
+                    medians[0, y, left + x], medians[1, y, left + x] = low, high
