@@ -194,6 +194,25 @@ def test_jump_is_cleared_from_bad_samples():
     assert (dq[0, 3] == DO_NOT_USE | PERSISTENCE).all()
 
 
+@pytest.mark.parametrize(
+    "diffs",
+    [
+        [-21, -21, -13, -1, 3, 5, 34, 34, 55],
+        [-89, -8, -3, -2, -1, 0, 5, 5, 8, 8, 13, 55, 55],
+    ],
+)
+def test_what_is_clipped_once_stays_out(diffs):
+    """Later limits would take it back."""
+    data = np.zeros((len(diffs), 2, 1, 1), np.float32)
+    data[:, 1, 0, 0] = diffs
+    plane = np.ones((1, 1), np.float32)
+    for rejection in (1.0, 1.2):
+        thresholds = THRESHOLDS._replace(rejection=rejection)
+        detection = a_detection(SIGMA_CLIP, neighbours=False, thresholds=thresholds)
+        band = data, np.zeros(data.shape, np.uint8), plane, plane
+        assert np.array_equal(run(band, detection)[0], naive_jumps(*band, detection)[0])
+
+
 def test_planes_flagged_all_over_are_spared():
     band = a_band(np.random.default_rng(2), (20, 3, 3, 4), hits=0.0)
     band[0][7, 2] += 5000

@@ -4,6 +4,7 @@ import numpy as np
 
 from onramp.kernels import (
     FEW,
+    LANES,
     inner_kernel,
     insertion_sort,
     kernel,
@@ -88,10 +89,7 @@ def middle_by_counting(values, count, room):
             high, within = end, below_end
         elif below_end <= lower:
             low, below = end, below_end
-    found = 0
-    for n in range(count):
-        room[found] = values[n]
-        found += (values[n] >= low) & (values[n] < high)
+    found = _take_between(values, count, low, high, room)
     return _two_of(room, found, lower - below, upper - below)
 
 
@@ -103,6 +101,22 @@ def _count_below(values, count, low, high):
         below += np.int32(values[n] < low)
         within += np.int32(values[n] < high)
     return below, within
+
+
+@scalar_kernel
+def _take_between(values, count, low, high, taken):
+    """Copy the values from `low` to below `high`; return how many there are. They are few."""
+    found = 0
+    for first in range(0, count, LANES):
+        some = values[first : min(first + LANES, count)]
+        inside = 0
+        for n in range(some.size):
+            inside += (some[n] >= low) & (some[n] < high)
+        if inside:
+            for n in range(some.size):
+                taken[found] = some[n]
+                found += (some[n] >= low) & (some[n] < high)
+    return found
 
 
 @inner_kernel

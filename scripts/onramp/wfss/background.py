@@ -16,7 +16,8 @@ from onramp.steps.line_medians import middle_by_counting
 BOXES = 5  # along each axis
 CLIP, MOST_CLIPS = 3.0, 5
 LEAST_GOOD = 0.7  # of a box's pixels
-LANES = 32  # sums side by side
+LANES = 32  # values that are worked on at once
+LARGEST = np.finfo(float).max
 
 
 @kernel
@@ -27,7 +28,7 @@ def clipped_median(values):
     Parameters
     ----------
     values : (n,) float32 or float64
-        Reordered; those that are not finite are left out.
+        Are overwritten; those that are not finite are left out.
 
     Returns
     -------
@@ -36,8 +37,9 @@ def clipped_median(values):
     count : int
         How many remain.
     """
-    room = np.empty(values.size + 1, values.dtype)
-    count = _keep_between(values, values.size, -np.inf, np.inf)
+    other, room = np.empty_like(values), np.empty(values.size + 1, values.dtype)
+    count = _keep_between(values, values.size, -LARGEST, LARGEST, other)
+    values, other = other, values
     clips = 0
     while count:
         lower, upper = middle_by_counting(values, count, room)
@@ -45,38 +47,53 @@ def clipped_median(values):
         if clips == MOST_CLIPS:
             return middle, count
         clips += 1
-        reach = CLIP * _deviation(values, count)
-        kept = _keep_between(values, count, middle - reach, middle + reach)
+        reach = CLIP * _deviation(values, count, middle)
+        kept = _keep_between(values, count, middle - reach, middle + reach, other)
         if kept == count:
             return middle, count
+        values, other = other, values
         count = kept
     return np.nan, 0
 
 
 @scalar_kernel
-def _keep_between(values, count, low, high):
-    """Move the values within finite limits to the front; return how many there are."""
-    kept = 0
-    for n in range(count):
-        value = np.float64(values[n])
-        values[kept] = values[n]
-        kept += (value >= low) & (value <= high) & np.isfinite(value)
-    return kept
+def _keep_between(values, count, low, high, kept):
+    """Copy the values within limits; return how many there are. Mostly all next to each other."""
+    found = 0
+    for first in range(0, count, LANES):
+        last = min(first + LANES, count)
+        some, target = values[first:last], kept[found : found + last - first]
+        inside = 0
+        for n in range(some.size):
+            value = np.float64(some[n])
+            inside += (value >= low) & (value <= high)
+            target[n] = some[n]
+        if inside < some.size:
+            place = 0
+            for n in range(some.size):
+                value = np.float64(some[n])
+                target[place] = some[n]
+                place += (value >= low) & (value <= high)
+        found += inside
+    return found
 
 
 @inner_kernel
-def _deviation(values, count):
-    """Return the standard deviation, from sums side by side."""
-    lanes = np.zeros(LANES)
-    for first in range(0, count, LANES):
-        for k in range(min(LANES, count - first)):
-            lanes[k] += np.float64(values[first + k])
+def _deviation(values, count, middle):
+    """Return the standard deviation, from distances to a value nearby, summed side by side."""
+    lanes, squares = np.zeros(LANES), np.zeros(LANES)
+    whole = count - count % LANES
+    for first in range(0, whole, LANES):
+        for k in range(LANES):
+            distance = np.float64(values[first + k]) - middle
+            lanes[k] += distance
+            squares[k] += distance * distance
+    for k in range(count - whole):
+        distance = np.float64(values[whole + k]) - middle
+        lanes[k] += distance
+        squares[k] += distance * distance
     mean = lanes.sum() / count
-    lanes[:] = 0.0
-    for first in range(0, count, LANES):
-        for k in range(min(LANES, count - first)):
-            lanes[k] += (np.float64(values[first + k]) - mean) ** 2
-    return np.sqrt(lanes.sum() / count)
+    return np.sqrt(max(squares.sum() / count - mean * mean, 0.0))
 
 
 class Mesh(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.errors import InputError
-from onramp.wfss.background import background
+from onramp.wfss.background import background, mesh
 
 log = logging.getLogger("onramp")
 
@@ -53,9 +53,21 @@ class LabelledPixels(NamedTuple):
         return Field(unique.astype(np.int64), np.append(starts, order.size), *values)
 
 
-def find(image, segmentation, wcs, grism, path, mesh):
+class Extracted(NamedTuple):
+    """Labelled pixels of a direct image, before their place on the sky is known."""
+
+    rows: np.ndarray
+    """(npixels,) int."""
+    columns: np.ndarray
+    labels: np.ndarray
+    """(npixels,) int, as the segmentation map has them."""
+    flux: np.ndarray
+    """(npixels,) float64, without background; NaN where there is no data [MJy/sr]."""
+
+
+def extract(image, segmentation, path) -> Extracted:
     """
-    Find a direct image's labelled pixels in the frame of a grism exposure.
+    Take a direct image's labelled pixels, and their background from their flux.
 
     Parameters
     ----------
@@ -63,34 +75,48 @@ def find(image, segmentation, wcs, grism, path, mesh):
         Direct image; NaN where there is no data [MJy/sr].
     segmentation : (ny, nx) int
         Label of the source that a pixel belongs to; 0 for none.
-    wcs : gwcs.WCS
-        Of the direct image.
-    grism : Grism
     path : path
         File of the direct image, for messages.
-    mesh : callable
-        Returns the background's Mesh of the image; asked if there is a labelled pixel.
-
-    Returns
-    -------
-    LabelledPixels
 
     Raises
     ------
     InputError
-        If no background can be found, or the sky of the two images does not meet.
+        If no background can be found.
     """
     rows, columns = np.nonzero(segmentation)
     labels = segmentation[rows, columns]
     if labels.size == 0:
-        return LabelledPixels(labels, *np.empty((3, 0)))
-    sky = background(mesh(), rows, columns)
+        return Extracted(rows, columns, labels, np.empty(0))
+    sky = background(mesh(image), rows, columns)
     if np.isnan(sky).any():
         raise InputError(
             f"{path}: no part of the image has enough data for a background; give the direct image "
             "as it was combined"
         )
-    flux = image[rows, columns] - sky
+    return Extracted(rows, columns, labels, image[rows, columns] - sky)
+
+
+def find(extracted, wcs, grism, path) -> LabelledPixels:
+    """
+    Find a direct image's labelled pixels in the frame of a grism exposure.
+
+    Parameters
+    ----------
+    extracted : Extracted
+    wcs : gwcs.WCS
+        Of the direct image.
+    grism : Grism
+    path : path
+        File of the direct image, for messages.
+
+    Raises
+    ------
+    InputError
+        If the sky of the two images does not meet.
+    """
+    rows, columns, labels, flux = extracted
+    if labels.size == 0:
+        return LabelledPixels(labels, *np.empty((3, 0)))
     ra, dec = wcs(columns + MIDDLE, rows + MIDDLE, with_bounding_box=False)
     x, y = grism.detector_places(ra, dec)
     if not (np.isfinite(x) & np.isfinite(y)).all():

@@ -66,19 +66,23 @@ class DirectImage(NamedTuple):
     labels: np.ndarray
     """(ny, nx) int: the segmentation map."""
 
-    def pixels(self, grism, mesh):
+    def extract(self):
+        """Return the labelled pixels without their background, as Extracted."""
+        return field.extract(self.image, self.labels, self.path)
+
+    def pixels(self, grism, extracted):
         """
         Return the labelled pixels in the frame of a grism exposure, as LabelledPixels.
 
         Parameters
         ----------
         grism : Grism
-        mesh : callable
-            Returns the background's Mesh of the image.
+        extracted : callable
+            Returns what `extract` does.
         """
         with FitsFile(self.path) as file:
             wcs = trees.image_wcs(file)
-        return field.find(self.image, self.labels, wcs, grism, self.path, mesh)
+        return field.find(extracted(), wcs, grism, self.path)
 
 
 def read_direct_image(files) -> DirectImage:
@@ -155,7 +159,7 @@ def read_catalogue(path, labels):
 
 
 def check_cutouts(path, cutouts, labels, files):
-    """Raise InputError if a cutout is of a source that the segmentation map does not have."""
+    """Raise InputError if a cutout is of a source that is not among the labels of the map."""
     known = set(np.unique(labels[labels > 0]).tolist())
     for cutout in cutouts:
         if cutout.source not in known:

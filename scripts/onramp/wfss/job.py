@@ -16,7 +16,7 @@ from onramp.errors import InputError
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
 from onramp.reference_source import folder_of
-from onramp.wfss import background, inputs, outputs, polyfit, references, scene
+from onramp.wfss import inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
 from onramp.wfss.hdus import FitsFile
@@ -138,8 +138,8 @@ class GrismJob:
         self.mode = inputs.mode_of(self.header, self.path)
         self.beside = find_files(self.header, self.path, self.files)
         self._direct = inputs.read_direct_image(self.beside)
-        mesh = Later(background.mesh, self._direct.image, aside=self.threads > 1)
-        self._mesh = stack.enter_context(mesh)
+        extracted = Later(self._direct.extract, aside=self.threads > 1)
+        self._extracted = stack.enter_context(extracted)
         facts = references.read_facts(self.path, self.name)
         self.chosen, context = references.choose(self.folder, self.overrides, facts)
         self._provenance = stack.enter_context(
@@ -162,8 +162,9 @@ class GrismJob:
         photom = Photom(self.chosen["photom"].path)
         ranges = inputs.read_ranges(self.chosen["wavelengthrange"].path, self.mode.band)
         spans = inputs.spans(ranges, photom, self.mode, grism.orders, p.orders, self.path)
-        pixels = self._direct.pixels(grism, self._mesh.result)
-        inputs.check_cutouts(self.path, self.cutouts, self._direct.labels, self.beside)
+        pixels = self._direct.pixels(grism, self._extracted.result)
+        labels = self._extracted.result().labels
+        inputs.check_cutouts(self.path, self.cutouts, labels, self.beside)
         catalogue = self._catalogue(self._direct.labels)
         self._lap("direct image")
         rules = Rules(

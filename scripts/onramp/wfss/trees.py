@@ -1,5 +1,7 @@
 """World coordinates out of the ASDF extension of a product."""
 
+import contextlib
+import gc
 import io
 import re
 
@@ -69,7 +71,8 @@ def _with_first_cutout(content):
 
 def _wcs(file, content, place):
     try:
-        with asdf.open(io.BytesIO(content), lazy_tree=True, memmap=False) as opened:
+        document = io.BytesIO(content)
+        with _no_collection(), asdf.open(document, lazy_tree=True, memmap=False) as opened:
             found = place(opened.tree)
             if not hasattr(found, "get_transform"):
                 raise TypeError(f"it is a {type(found).__name__}")
@@ -79,6 +82,18 @@ def _wcs(file, content, place):
             f"{file.path}: has no WCS in its extension {EXTENSION}: {_line(problem)}; give a "
             "product of assign_wcs"
         ) from problem
+
+
+@contextlib.contextmanager
+def _no_collection():
+    """Leave cyclic garbage alone: many objects are made here, and looking at all takes longer."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _line(problem):

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.wfss import field, sampling
-from onramp.wfss.background import Mesh
 from onramp.wfss.cutouts import cut
 from onramp.wfss.orders import FRAME, DispersedOrder, Rules
 from onramp.wfss.scene import PLACE
@@ -19,7 +18,6 @@ OVERSAMPLE = 5  # samples a pixel of the injected spectra
 READ_NOISE, SECONDS = 0.02, 900.0  # DN/s; of exposure, an electron being a DN
 LEAST = 8  # rows and columns of a cutout
 BAD_FRACTION = 0.002
-NO_BACKGROUND = Mesh(np.zeros((1, 1)), FRAME)
 
 
 class SimulatedGrismExposure(NamedTuple):
@@ -89,9 +87,9 @@ def simulate_grism(mode, folder, seed, sources=50, extracted=None, noise=True, *
 def _inject(mode, sky, direct, dispersed, photom):
     """Return the frame without noise, and each source's light and window by label and order."""
     grism = Grism(dispersed, "simulated")
-    clean = field.find(
-        sky.flux, sky.segmentation, direct, grism, "simulated", lambda: NO_BACKGROUND
-    ).field()
+    places = np.nonzero(sky.segmentation)
+    extracted = field.Extracted(*places, sky.segmentation[places], sky.flux[places])
+    clean = field.find(extracted, direct, grism, "simulated").field()
     frame, lights = np.zeros(FRAME), {}
     for order in mode.orders:
         response = photom.response(mode.filter, mode.pupil, order.number)
