@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from astropy.io import fits
 
+from onramp import asdf_facts
 from onramp.errors import InputError, ReferenceFileError
 from onramp.provenance import digest_file
 from onramp.reference_choice import CRDS, chooser
@@ -153,11 +154,8 @@ def _fits(path, facts):
             header = fits.getheader(path)
             told = header.get("INSTRUME"), header.get("EXP_TYPE")
         else:
-            import asdf
-
-            with asdf.open(path) as file:
-                meta = file["meta"]
-                told = meta["instrument"]["name"], meta.get("exposure", {}).get("type")
+            meta = asdf_facts.read_tree(path)["meta"]
+            told = meta["instrument"]["name"], meta.get("exposure", {}).get("type")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return told[0] == facts.instrument and told[1] in (None, facts.exp_type)

@@ -29,7 +29,11 @@ class Scene(NamedTuple):
 
 
 def in_order(function, tasks, threads):
-    """Yield a function's results in the order of its tasks, a few ahead of what is asked for."""
+    """
+    Yield a function's results in the order of its tasks, a few ahead of what is asked for.
+
+    The caller's thread is one of them: it takes what no other has begun.
+    """
     if threads == 1:
         yield from map(function, tasks)
         return
@@ -40,13 +44,47 @@ def in_order(function, tasks, threads):
     def several(together):
         return [function(task) for task in together]
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads - 1) as pool:
         for first in range(0, len(tasks), size):
-            waiting.append(pool.submit(several, tasks[first : first + size]))
+            waiting.append(_Share(pool, several, tasks[first : first + size]))
             if len(waiting) > most:
-                yield from waiting.popleft().result()
+                yield from _first_of(waiting)
         while waiting:
-            yield from waiting.popleft().result()
+            yield from _first_of(waiting)
+
+
+class _Share:
+    """Some tasks, done by a thread of the pool or by whoever takes them from it."""
+
+    def __init__(self, pool, function, tasks):
+        self.function, self.tasks, self.found = function, tasks, None
+        self._future = pool.submit(function, tasks)
+
+    def take(self):
+        """Do the tasks, if they are not begun; return whether."""
+        if self.found is None and self._future.cancel():
+            self.found = self.function(self.tasks)
+            return True
+        return False
+
+    def result(self):
+        """Return the results, or None if the pool is still at work."""
+        if self.found is None and self._future.done():
+            self.found = self._future.result()
+        return self.found
+
+    def wait(self):
+        """Return the results once they are there."""
+        return self._future.result() if self.found is None else self.found
+
+
+def _first_of(waiting):
+    """Take the results of the first share; meanwhile do others."""
+    first = waiting.popleft()
+    while first.result() is None:
+        if not any(share.take() for share in (first, *waiting)):
+            break
+    return first.wait()
 
 
 def compose(orders, cutouts, threads, how=WHOLE):
