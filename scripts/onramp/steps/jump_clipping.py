@@ -119,12 +119,10 @@ def _deviations(block, room):
         for x in range(centre.size):
             low, high, middle = smallest[x], largest[x], centre[x]
             value, later = one[x], other[x]
-            inside, inside_later = (
-                (value >= low) & (value <= high),
-                (later >= low) & (later <= high),
-            )
+            inside = (value >= low) & (value <= high)
+            also = (later >= low) & (later <= high)
             deviation = np.float64(value) - middle if inside else 0.0
-            next_one = np.float64(later) - middle if inside_later else 0.0
+            next_one = np.float64(later) - middle if also else 0.0
             first[x] = (first[x] + deviation) + next_one
             second[x] = (second[x] + deviation * deviation) + next_one * next_one
     for n in range(2 * pairs, block.shape[0]):

@@ -11,13 +11,7 @@ import numpy as np
 from onramp.flags import JUMP_DET
 from onramp.kernels import ONE, ZERO, inner_kernel, scalar_kernel
 from onramp.steps.column_medians import column_medians, room_for_medians
-from onramp.steps.differences import (
-    BAD,
-    block_width,
-    difference,
-    expected_noise,
-    load_columns,
-)
+from onramp.steps.differences import BAD, block_width, difference, expected_noise, load_columns
 
 PIXELS_AT_ONCE = 128
 MANY = 2  # where medians of one in so many pixels are looked for, those of all are
