@@ -67,24 +67,21 @@ class _Share:
             return True
         return False
 
-    def result(self):
-        """Return the results, or None if the pool is still at work."""
-        if self.found is None and self._future.done():
-            self.found = self._future.result()
-        return self.found
+    def done(self):
+        """Return whether the results are there."""
+        return self.found is not None or self._future.done()
 
-    def wait(self):
-        """Return the results once they are there."""
+    def result(self):
+        """Return the results, once they are there."""
         return self._future.result() if self.found is None else self.found
 
 
 def _first_of(waiting):
     """Take the results of the first share; meanwhile do others."""
     first = waiting.popleft()
-    while first.result() is None:
-        if not any(share.take() for share in (first, *waiting)):
-            break
-    return first.wait()
+    while not first.done() and any(share.take() for share in (first, *waiting)):
+        pass
+    return first.result()
 
 
 def compose(orders, cutouts, threads, how=WHOLE):
