@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+from astropy.stats import sigma_clip
 from onramp.wfss import background
 
 
@@ -29,6 +30,12 @@ def test_is_that_of_photutils(shape, missing):
         image[: shape[0] // 4, : shape[1] // 3] = np.nan
     found = background.background(background.mesh(image), y.ravel(), x.ravel()).reshape(shape)
     np.testing.assert_allclose(found, reference_background(image), rtol=1e-6)
+
+
+def test_skewed_values_are_clipped_as_by_astropy():
+    values = np.random.default_rng(4).exponential(1.0, 5000).astype(np.float32)
+    kept = sigma_clip(values.astype(float), 3.0, maxiters=5).compressed()
+    assert background.clipped_median(values) == (np.median(kept), kept.size)
 
 
 def test_clipped_median_leaves_outliers_and_missing_values_out():

@@ -55,3 +55,19 @@ def test_no_more_is_done_than_is_soon_asked_for():
     next(results)
     results.close()
     assert len(begun) <= LEAST_WAITING + 3 * TOGETHER
+
+
+def test_the_caller_does_what_nobody_has_begun_and_nothing_twice():
+    done, others = [], threading.Event()
+
+    def work(n):
+        if threading.current_thread() is not threading.main_thread():
+            assert others.wait(10)
+            return n
+        done.append(n)
+        if len(done) == 3 * TOGETHER:
+            others.set()
+        return n
+
+    assert list(in_order(work, range(200), 2)) == list(range(200))
+    assert len(done) == len(set(done)) >= 3 * TOGETHER
