@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from frame_blocks import by_blocks
 from onramp.flags import DEAD, DO_NOT_USE, REFERENCE_PIXEL
 from onramp.parameters import Refpix
 from onramp.placement import Placement
@@ -122,15 +123,10 @@ def a_band(rng, placement, ngroups):
     return data.astype(np.float32), dq
 
 
-def frames_of(data):
-    for i, g in np.ndindex(data.shape[:2]):
-        yield (i, g), data[i, g].ravel().__getitem__
-
-
 def corrected(data, dq, placement, parameters, cuts=()):
     """Survey whole frames, then subtract band by band."""
     correction = prepare(placement, dq, parameters)
-    offsets = correction.survey(frames_of(data), data.shape[:2])
+    offsets = by_blocks(correction, data, 2)
     edges = (0, *cuts, placement.ny)
     result = data.copy()
     for first, last in pairwise(edges):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from frame_blocks import by_blocks
 from onramp.detector1 import process_exposure
 from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.explicit_times import of_stripes
@@ -193,8 +194,7 @@ def test_reference_pixels_of_stripes(axes, paired, bare):
     frames[rng.random(frames.shape) < 0.01] += 500
     parameters = Refpix(odd_even_columns=paired, siglimit=2.5)
     method = StripedOutputs(placement, dq, parameters)
-    places = ((i, g) for i in range(2) for g in range(3))
-    offsets = method.survey(((p, frames[p].ravel().__getitem__) for p in places), (2, 3))
+    offsets = by_blocks(method, frames, 4)
     expected = [[naive_refpix(g.copy(), dq, placement, parameters) for g in i] for i in frames]
     subtract(frames, 0, offsets)
     assert np.allclose(frames, expected, rtol=0, atol=1e-4)

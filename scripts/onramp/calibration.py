@@ -128,10 +128,13 @@ class Calibration(Loading):
         """
         nints, ngroups, ny, _ = self.exposure.shape
         unusable = np.ones((nints, ngroups), bool)
-        middle = ny // 2 // height * height
-        for first in [*range(middle, ny, height), *range(0, middle, height)]:
+        middle = ny // 2
+        parts = [(middle, middle + 1)]  # nearly always tells all
+        for start, stop in ((middle + 1, ny), (0, middle)):
+            parts += [(first, min(first + height, stop)) for first in range(start, stop, height)]
+        for part in parts:
             ngroups = self._groups_to_look_at(unusable)
-            for rows in self._rows_to_look_at(first, min(first + height, ny), unusable):
+            for rows in self._rows_to_look_at(*part, unusable):
                 bad = (self._flags(*rows, ngroups) & DO_NOT_USE) != 0
                 unusable[:, :ngroups] &= bad.all(axis=(2, 3))
             if not unusable[:, self.groups_in_doubt].any():

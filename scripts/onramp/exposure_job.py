@@ -25,6 +25,7 @@ from onramp.errors import InputError, ParameterError
 from onramp.exposure import Exposure
 from onramp.frame_products import PARTS
 from onramp.jump_report import header_cards, report_as_dict, report_lines
+from onramp.later import Later
 from onramp.origins import with_references
 from onramp.output_folders import make_output_folder
 from onramp.parameters import STEPS, Detector1Parameters
@@ -123,14 +124,18 @@ class ExposureJob:
         self.origins = {**(self.origins or {}), **dict.fromkeys(others, "dark pipeline")}
 
     def _run(self, exposure, chosen, opened, stack):
-        self.provenance = provenance.find(
-            exposure.path, self.parameters, self.origins, self.context, self.date
-        )
+        found = stack.enter_context(
+            Later(
+                provenance.find, exposure.path, self.parameters, self.origins, self.context,
+                self.date, aside=max(self.threads.values()) > 1,
+            )
+        )  # fmt: skip
         scratch = self.output_dir if self.on_disk else None
         stream = Stream(exposure, opened, self.parameters, self.threads, self.rows, scratch)
         stack.callback(stream.close)
         self._log_plan(stream, chosen)
         stream.survey()
+        self.provenance = found.result()
         products, stream.recorders = self._products(stream, exposure, chosen)
         early = superstripe_products.take_early(stream.recorders) if exposure.superstriped else {}
         dark = self._open_dark(stream, exposure)

@@ -1,9 +1,11 @@
 """The reference pixels of near-infrared exposures: measured in frames, subtracted in bands."""
 
-import functools
+from functools import partial
 
 import numpy as np
 
+from onramp.bands import in_threads
+from onramp.loading import BLOCK_SAMPLES
 from onramp.steps import refpix
 
 
@@ -29,24 +31,47 @@ def measure(calibration, method):
     """Find what a method subtracts from each group and zero frame, for `calibration` to keep."""
     if method is None:
         return
-    nints, ngroups, ny, _ = calibration.exposure.shape
-    bias = calibration.bias(0, ny) if calibration.biased else None
-    flat_bias = None if bias is None else bias.ravel()
+    exposure = calibration.exposure
+    nints, ngroups, _, nx = exposure.shape
+    first, last = _rows(method.positions, nx)
+    bias = calibration.bias(first, last) if calibration.biased else None
+    known = None if bias is None else np.where(np.isnan(bias), np.float32(0), bias).ravel()
 
-    def frames():
-        for i in range(nints):
-            for g in range(ngroups):
-                raw = calibration.exposure.sci.read(0, ny, (slice(i, i + 1), slice(g, g + 1)))
-                yield (i, g), functools.partial(_unbiased, calibration, raw.ravel(), flat_bias)
+    def read_groups(*some):
+        raw = exposure.sci.read(first, last, some).reshape(-1, (last - first) * nx)
+        return partial(_unbiased, calibration, raw, known, first * nx)
 
-    def zero_frames():
-        for i in range(nints):
-            frame = calibration.zero_frames(0, ny, slice(i, i + 1), bias)[0]
-            yield (i, 0), frame.ravel().__getitem__
+    def read_zero_frames(integrations, _):
+        frames = calibration.zero_frames(first, last, integrations, bias)
+        return partial(_samples, frames.reshape(len(frames), -1), first * nx)
 
-    calibration.offsets = method.survey(frames(), (nints, ngroups))
+    def survey(read, shape):
+        parts = _parts(shape, max(1, BLOCK_SAMPLES // ((last - first) * nx)))
+        blocks = [refpix.Block(*numbers, partial(read, *some)) for numbers, some in parts]
+        return method.survey(blocks, shape, partial(in_threads, threads=calibration.threads))
+
+    calibration.offsets = survey(read_groups, (nints, ngroups))
     if calibration.zeroframe is not None:
-        calibration.zero_offsets = method.survey(zero_frames(), (nints, 1))
+        calibration.zero_offsets = survey(read_zero_frames, (nints, 1))
+
+
+def _rows(positions, nx):
+    """Return the first and past-the-last row of flat positions; -1 is none."""
+    used = np.concatenate([np.ravel(where) for where in positions])
+    used = used[used >= 0] // nx
+    return (int(used.min()), int(used.max()) + 1) if used.size else (0, 1)
+
+
+def _parts(shape, most):
+    """Yield all frames by at most `most`: how many come before, their number, and their slices."""
+    nints, ngroups = shape
+    together = max(1, most // ngroups)
+    for i in range(0, nints, together):
+        some = slice(i, min(i + together, nints))
+        for g in range(0, ngroups, most):
+            groups = slice(g, min(g + most, ngroups))
+            number = (some.stop - i) * (groups.stop - g)
+            yield (i * ngroups + g, number), (some, groups)
 
 
 def subtract(data, first, offsets):
@@ -79,10 +104,14 @@ def _kernels(calibration):
     return sirs.make_kernels(*reference.coefficients, parameters.gaussmooth, parameters.halfwidth)
 
 
-def _unbiased(calibration, raw, bias, where):
-    """Return some of a frame's samples (flat), scaled and less the superbias, float32."""
-    samples = calibration.scaled(raw[where])
-    if bias is None:
-        return samples
-    known = bias[where]
-    return samples - np.where(np.isnan(known), np.float32(0), known)
+def _samples(frames, skipped, positions):
+    """Return samples of frames (flat, without so many pixels) at positions in a whole one."""
+    return np.take(frames, np.maximum(positions - skipped, 0), axis=1)
+
+
+def _unbiased(calibration, raw, bias, skipped, positions):
+    """Return samples as `_samples` does, scaled and less the superbias, float32."""
+    samples = calibration.scaled(_samples(raw, skipped, positions))
+    if bias is not None:
+        samples -= bias[np.maximum(positions - skipped, 0)]
+    return samples

@@ -70,6 +70,7 @@ def _warm_refpix(data):
         values = np.ones((20, 4), precision)
         refpix_statistics.running_median(values, values > 0, 11)
         refpix_statistics.clipped_mean(values.ravel(), precision(3.0))
+    refpix_statistics.clipped_means(values.astype(np.float32), np.float32(3), np.ones(20))
 
 
 if __name__ == "__main__":

@@ -5,13 +5,14 @@ The survey needs whole frames but leaves a compact result: an offset for each am
 parity, and for each row. Rows and columns here are the detector's: columns are read fast.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
 from onramp.kernels import kernel
-from onramp.steps.refpix_statistics import clipped_mean, running_median
+from onramp.steps.refpix_statistics import clipped_mean, clipped_means, running_median
 
 FULL = 2048
 BORDER = 4
@@ -100,8 +101,26 @@ class _Lanes:
         return values[..., self.rows][..., :: self._row_step]
 
 
+class Block(NamedTuple):
+    """Some frames, one after the other."""
+
+    first: int
+    """How many frames of the exposure come before."""
+    number: int
+    read: Callable
+    """Called without arguments, it returns a function of flat positions in a frame, an array of
+    any shape, which returns the samples there, (number, *shape) float32 [DN]."""
+
+
 class OneOutput:
-    """Subarrays read through one amplifier: an offset for each column parity."""
+    """
+    Subarrays read through one amplifier: an offset for each column parity.
+
+    Attributes
+    ----------
+    positions : list of array of int
+        What it looks at, flat in the subarray; -1 for what is outside.
+    """
 
     def __init__(self, placement, good, parameters):
         self._lanes = _Lanes(placement)
@@ -109,39 +128,63 @@ class OneOutput:
         rows, columns = np.nonzero(placement.to_detector(good))
         where = self._lanes.positions[rows, columns]
         lane = parity[columns]
-        self._sets = [where[lane == n] for n in range(parity.max() + 1)]
+        self.positions = [where[lane == n] for n in range(parity.max() + 1)]
         self._parity = parity
         self._limit = parameters.siglimit
 
-    def survey(self, frames, shape):
+    def survey(self, blocks, shape, each):
         """
         Measure the offsets.
 
         Parameters
         ----------
-        frames : iterable of ((int, int), callable)
-            Integration, group, and what gives the samples [DN] at flat positions in the frame
-            (float32), in order.
+        blocks : list of Block
         shape : (int, int)
             nints, ngroups.
+        each : callable
+            Given a function and the blocks, it calls the function with each of them.
 
         Returns
         -------
         Offsets
         """
-        fast = np.zeros((*shape, len(self._sets)))
-        for (i, g), take in frames:
-            for lane, where in enumerate(self._sets):
-                if where.size:
-                    fast[i, g, lane] = clipped_mean(take(where), np.float32(self._limit))
+        fast = lane_means(self.positions, blocks, shape, self._limit, each)
         lanes = self._lanes.along_columns(self._parity)
         slow = np.empty((*shape, 0))
         exact = np.ones(shape, bool)
         return Offsets(np.ascontiguousarray(lanes), fast, slow, exact, self._lanes.transposed)
 
 
+def lane_means(sets, blocks, shape, limit, each):
+    """
+    Return the clipped mean of each lane in each frame, (nints, ngroups, nlanes) float64 [DN].
+
+    Parameters
+    ----------
+    sets : list of (n,) int
+        By lane: flat positions of its pixels; without any its mean is 0.
+    blocks, shape, each
+        See `OneOutput.survey`.
+    limit : float
+        [standard deviations]
+    """
+    means = np.zeros((len(sets), *shape))
+
+    def measure(block):
+        take = block.read()
+        for where, found in zip(sets, means.reshape(len(sets), -1)):
+            if where.size:
+                some = found[block.first : block.first + block.number]
+                clipped_means(take(where), np.float32(limit), some)
+
+    each(measure, blocks)
+    return np.ascontiguousarray(np.moveaxis(means, 0, -1))
+
+
 class FourOutputs:
     """Frames read through four amplifiers: offsets by amplifier and parity, then by row."""
+
+    offsets_type = Offsets
 
     def __init__(self, placement, full, parameters):
         self._lanes = _Lanes(placement)
@@ -153,42 +196,56 @@ class FourOutputs:
         self._lane = 2 * (column // AMPLIFIER_WIDTH) + parity
         edges = slice(0, BORDER), slice(FULL - BORDER, FULL)
         self._ends = [(self._lanes.positions[e], good[e]) for e in reversed(edges)]
-        self._sides = [(self._lanes.positions[:, e], good[:, e]) for e in edges]
+        self._sides = []
+        if parameters.use_side_ref_pixels:
+            self._sides = [(self._lanes.positions[:, e], good[:, e]) for e in edges]
         self._side_lanes = [self._lane[e] for e in edges]
         self._started = False
 
-    def survey(self, frames, shape):
+    @property
+    def positions(self):
+        """What it looks at; see `OneOutput`."""
+        return [positions for positions, _ in (*self._ends, *self._sides)]
+
+    @property
+    def _slow_shape(self):
+        return (len(self._lanes.rows) if self._sides else 0,)
+
+    def survey(self, blocks, shape, each):
         """
         Measure the offsets; see `OneOutput.survey`.
 
         The reference computes the very first group in single precision and all others in double;
         so does this.
         """
-        use_sides = self._parameters.use_side_ref_pixels
-        fast = np.zeros((*shape, 8))
-        slow = np.zeros((*shape, len(self._lanes.rows) if use_sides else 0))
-        single = np.ones(shape, bool)
-        for (i, g), take in frames:
-            precision = np.float64 if self._started and use_sides else np.float32
-            single[i, g] = precision is np.float32
-            fast[i, g] = self._amplifiers(take, precision)
-            if use_sides:
-                rows = self._side_signal(take, fast[i, g], precision)
-                slow[i, g] = self._lanes.along_rows(rows) * self._parameters.side_gain
-            self._started = True
+        fast, slow = np.zeros((*shape, 8)), np.zeros((*shape, *self._slow_shape))
+        single = np.full(shape, not self._sides)
+        if not self._started:
+            single[0, 0] = self._started = True
+
+        def measure(block):
+            take = block.read()
+            ends, sides = (
+                [take(positions) for positions, _ in part] for part in (self._ends, self._sides)
+            )
+            for n in range(block.number):
+                place = np.unravel_index(block.first + n, shape)
+                precision = np.float32 if single[place] else np.float64
+                samples = [values[n].astype(precision) for values in ends]
+                fast[place] = self._amplifiers(samples, precision)
+                if self._sides:
+                    samples = [values[n].astype(precision) for values in sides]
+                    slow[place] = self._row_signal(samples, fast[place], precision)
+
+        each(measure, blocks)
         lanes = np.ascontiguousarray(self._lanes.along_columns(self._lane))
-        return Offsets(lanes, fast, slow, single, self._lanes.transposed)
+        return self.offsets_type(lanes, fast, slow, single, self._lanes.transposed)
 
-    def _take(self, take, positions, precision):
-        values = take(np.maximum(positions, 0)).astype(precision)
-        values[positions < 0] = 0
-        return values
-
-    def _amplifiers(self, take, precision):
-        means = []
-        for positions, good in self._ends:
-            values = self._take(take, positions, precision)
-            means.append([self._lane_mean(values, good, lane, precision) for lane in range(8)])
+    def _amplifiers(self, samples, precision):
+        means = [
+            [self._lane_mean(values, good, lane, precision) for lane in range(8)]
+            for values, (_, good) in zip(samples, self._ends)
+        ]
         offsets = np.zeros(8, precision)
         for lane, (top, bottom) in enumerate(zip(*means)):
             if top is not None and bottom is not None:
@@ -208,11 +265,10 @@ class FourOutputs:
             return None
         return precision(clipped_mean(chosen, precision(self._parameters.siglimit)))
 
-    def _side_signal(self, take, offsets, precision):
+    def _row_signal(self, samples, offsets, precision):
         length = self._parameters.side_smoothing_length
         signals = []
-        for (positions, good), lanes in zip(self._sides, self._side_lanes):
-            values = self._take(take, positions, precision)
+        for values, (_, good), lanes in zip(samples, self._sides, self._side_lanes):
             values = np.ascontiguousarray(values - offsets[lanes].astype(precision), precision)
             signals.append(
                 running_median(values, np.ascontiguousarray(good), length + (length + 1) % 2)
@@ -220,7 +276,8 @@ class FourOutputs:
         left, right = signals
         both = 0.5 * (left + right)
         one = np.where(np.isnan(left), right, left)
-        return np.nan_to_num(np.where(np.isnan(both), one, both), nan=0.0)
+        rows = np.nan_to_num(np.where(np.isnan(both), one, both), nan=0.0)
+        return self._lanes.along_rows(rows) * self._parameters.side_gain
 
 
 @kernel

@@ -28,6 +28,26 @@ def clipped_mean(values, limit):
     limit : float32 or float64
         [standard deviations], in the precision of the values.
     """
+    return _clipped_mean(values, limit)
+
+
+@kernel
+def clipped_means(values, limit, means):
+    """
+    Fill in the clipped mean of each of some sets of values; see `clipped_mean`.
+
+    Parameters
+    ----------
+    values : (nsets, n) float32
+    limit : float32
+    means : (nsets,) float64
+    """
+    for n in range(values.shape[0]):
+        means[n] = _clipped_mean(values[n], limit)
+
+
+@inner_kernel
+def _clipped_mean(values, limit):
     different = 0
     for value in values:
         different += value != values[0]

@@ -3,8 +3,7 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE, REFERENCE_PIXEL
-from onramp.steps.refpix import AMPLIFIER_WIDTH, FULL, Offsets
-from onramp.steps.refpix_statistics import clipped_mean
+from onramp.steps.refpix import AMPLIFIER_WIDTH, FULL, Offsets, lane_means
 
 AMPLIFIERS = FULL // AMPLIFIER_WIDTH
 
@@ -27,7 +26,7 @@ class StripedOutputs:
     def __init__(self, placement, pixeldq, parameters):
         self._transposed = abs(placement.fastaxis) == 2
         self._step = np.sign(placement.fastaxis)
-        self._limit = np.float32(parameters.siglimit)
+        self._limit = parameters.siglimit
         self._paired = parameters.odd_even_columns
         start = placement.ystart if self._transposed else placement.xstart
         columns = np.arange(placement.ny if self._transposed else placement.nx)
@@ -37,7 +36,9 @@ class StripedOutputs:
         good = ((pixeldq & REFERENCE_PIXEL) != 0) & ((pixeldq & DO_NOT_USE) == 0)
         where = np.arange(pixeldq.size).reshape(pixeldq.shape)
         good, where = (self._as_read(plane, placement) for plane in (good, where))
-        self._sets = [where[good & (self._lanes == lane)[None, :]] for lane in range(self._number)]
+        self.positions = [
+            where[good & (self._lanes == lane)[None, :]] for lane in range(self._number)
+        ]
 
     def _as_read(self, plane, placement):
         """Turn a frame as stored to lines and columns in the order of reading (a view)."""
@@ -46,16 +47,12 @@ class StripedOutputs:
             return plane[::columns, ::rows].T
         return plane[::rows, ::columns]
 
-    def survey(self, frames, shape):
+    def survey(self, blocks, shape, each):
         """Measure the offsets; see `onramp.steps.refpix.OneOutput.survey`."""
-        fast = np.zeros((*shape, self._number))
-        for (i, g), take in frames:
-            for lane, where in enumerate(self._sets):
-                if where.size:
-                    fast[i, g, lane] = clipped_mean(take(where), self._limit)
+        fast = lane_means(self.positions, blocks, shape, self._limit, each)
         if self._paired:
             for first in range(0, self._number, 2):
-                if not all(where.size for where in self._sets[first : first + 2]):
+                if not all(where.size for where in self.positions[first : first + 2]):
                     fast[:, :, first : first + 2] = 0
         lanes = np.ascontiguousarray(self._lanes[:: self._step])
         return Offsets(lanes, fast, np.empty((*shape, 0)), np.ones(shape, bool), self._transposed)

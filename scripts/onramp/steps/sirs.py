@@ -103,29 +103,22 @@ def templates(left, right, kernels, limit):
 class ConvolvedOutputs(FourOutputs):
     """Full frames whose rows are corrected by kernels."""
 
+    offsets_type = TemplateOffsets
+
     def __init__(self, placement, full, parameters, kernels):
         super().__init__(placement, full, parameters)
         self._kernels = kernels
 
-    def survey(self, frames, shape):
-        """Measure the offsets; see `FourOutputs.survey`."""
-        fast = np.zeros((*shape, 2 * AMPLIFIERS))
-        slow = np.zeros((*shape, AMPLIFIERS, len(self._lanes.rows)))
-        single = np.ones(shape, bool)
-        for (i, g), take in frames:
-            precision = np.float64 if self._started else np.float32
-            single[i, g] = precision is np.float32
-            fast[i, g] = self._amplifiers(take, precision)
-            sides = []
-            for (positions, _), lanes in zip(self._sides, self._side_lanes):
-                values = self._take(take, positions, precision)
-                corrected = (values - fast[i, g][lanes].astype(precision)).astype(precision)
-                sides.append(corrected.astype(np.float64))
-            rows = templates(*sides, self._kernels, self._parameters.sigreject)
-            slow[i, g] = self._lanes.along_rows(rows)
-            self._started = True
-        lanes = np.ascontiguousarray(self._lanes.along_columns(self._lane))
-        return TemplateOffsets(lanes, fast, slow, single, self._lanes.transposed)
+    @property
+    def _slow_shape(self):
+        return AMPLIFIERS, len(self._lanes.rows)
+
+    def _row_signal(self, samples, offsets, precision):
+        sides = [
+            (values - offsets[lanes].astype(precision)).astype(precision).astype(np.float64)
+            for values, lanes in zip(samples, self._side_lanes)
+        ]
+        return self._lanes.along_rows(templates(*sides, self._kernels, self._parameters.sigreject))
 
 
 @kernel

@@ -13,6 +13,7 @@ import numpy as np
 from onramp import cores as core_counts
 from onramp import provenance
 from onramp.errors import InputError
+from onramp.later import Later
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
 from onramp.reference_source import folder_of
@@ -20,7 +21,6 @@ from onramp.wfss import inputs, outputs, polyfit, references, scene
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
 from onramp.wfss.hdus import FitsFile
-from onramp.wfss.later import Later
 from onramp.wfss.orders import DispersedOrder, Rules
 from onramp.wfss.parameters import WfssParameters
 from onramp.wfss.polyfit import FitRules, Observed

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from onramp.wfss.later import Later
+from onramp.later import Later
 from onramp.wfss.scene import LEAST_WAITING, TOGETHER, in_order
 
 
