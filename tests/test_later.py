@@ -1,7 +1,9 @@
+import contextlib
+import sys
 import threading
 
 import pytest
-from onramp.later import Later
+from onramp.later import TURN, Later, short_turns
 from onramp.wfss.scene import LEAST_WAITING, TOGETHER, in_order
 
 
@@ -33,6 +35,14 @@ def test_it_is_called_aside_at_once_or_when_it_is_asked_for():
         for _ in range(2):
             later.result()
     assert names == [False, True]
+
+
+def test_turns_are_as_long_as_before_once_they_need_not_be_short():
+    before = sys.getswitchinterval()
+    with contextlib.suppress(KeyError), short_turns():
+        assert sys.getswitchinterval() == pytest.approx(TURN, abs=1e-6)
+        raise KeyError
+    assert sys.getswitchinterval() == before > TURN
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])

@@ -23,8 +23,8 @@ OTHERS = (
 )  # fmt: skip
 
 
-class _Loader(yaml.SafeLoader):
-    """Takes tagged nodes as plain values."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Takes tagged nodes as plain values; by the library of C, if PyYAML was built with it."""
 
 
 def _plain(loader, _tag, node):

@@ -1,8 +1,12 @@
 """What another thread works on until it is asked for."""
 
 import functools
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+
+TURN = 3e-4
+"""How long a thread may keep the interpreter from another that waits for it [s]."""
 
 
 class Later(AbstractContextManager):
@@ -32,3 +36,19 @@ class Later(AbstractContextManager):
         """Wait for the thread."""
         if self._pool:
             self._pool.shutdown()
+
+
+@contextmanager
+def short_turns():
+    """
+    Have threads take short turns at the interpreter.
+
+    A thread that computes without it and comes back for a moment waits as long as a turn lasts
+    while another is busy in Python; by default that is 5 ms.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(TURN, before))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -83,7 +83,8 @@ def extract(image, segmentation, path) -> Extracted:
     InputError
         If no background can be found.
     """
-    rows, columns = np.nonzero(segmentation)
+    # numpy finds what is set in a flat array of bool many times faster than in an image
+    rows, columns = np.divmod(np.flatnonzero(segmentation != 0), segmentation.shape[1])
     labels = segmentation[rows, columns]
     if labels.size == 0:
         return Extracted(rows, columns, labels, np.empty(0))

@@ -12,9 +12,9 @@ from onramp.fitsheaders import BLOCK, CARD
 from onramp.fitsrows import fill
 
 MOST_BLOCKS = 400
-_NUMBER = re.compile(rb"([A-Z0-9_-]{1,8}) *= *(-?\d{1,18}) *(?:/|$)")
-_TEXT = re.compile(rb"([A-Z0-9_-]{1,8}) *= *'([^']*)'")
+_CARD = re.compile(rb"([A-Z0-9_-]{1,8}) *= *(?:(-?\d{1,18}) *(?:/|$)|'([^']*)')")
 _VALUE = b"= "
+_END = b"END".ljust(CARD)
 _TYPES = {8: "u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
 
 
@@ -99,7 +99,7 @@ class FitsFile:
             if len(block) < BLOCK:
                 break
             header += block
-            if any(block[n : n + CARD].rstrip() == b"END" for n in range(0, BLOCK, CARD)):
+            if _ends(block):
                 return header
         raise InputError(f"{self.path}: has no FITS header at byte {offset}; fetch it again")
 
@@ -155,17 +155,24 @@ class FitsFile:
         raise InputError(f"{self.path}: has no extension {name}; give the product of the pipeline")
 
 
+def _ends(block):
+    """Return whether the card END is in a block of a header."""
+    place = block.find(_END)
+    while place % CARD:  # not at the start of a card; -1, for none, is not at one either
+        if place < 0:
+            return False
+        place = block.find(_END, place + 1)
+    return True
+
+
 def _cards(header):
     found = {}
     for n in range(0, len(header), CARD):
-        card = header[n : n + CARD]
-        if card[8:10] != _VALUE:
+        if header[n + 8 : n + 10] != _VALUE:
             continue
-        number = _NUMBER.match(card)
-        if number:
-            found[number[1].decode()] = int(number[2])
-            continue
-        text = _TEXT.match(card)
-        if text:
-            found[text[1].decode()] = text[2].decode("ascii", "replace").rstrip()
+        card = _CARD.match(header, n, n + CARD)
+        if card:
+            name, number, text = card.groups()
+            value = text.decode("ascii", "replace").rstrip() if number is None else int(number)
+            found[name.decode()] = value
     return found

@@ -10,7 +10,6 @@ from astropy.table import Table
 from onramp.asdf_reference import read_tree
 from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.wfss import field, trees
-from onramp.wfss.hdus import FitsFile
 from onramp.wfss.sampling import OrderRange
 from onramp.wfss.traces import Grism
 
@@ -58,54 +57,40 @@ def mode_of(header, path):
 
 
 class DirectImage(NamedTuple):
-    """A direct image and the map of its sources."""
+    """A direct image's labelled pixels, and the map of its sources."""
 
     path: Path
-    image: np.ndarray
-    """(ny, nx) float32 [MJy/sr]."""
     labels: np.ndarray
     """(ny, nx) int: the segmentation map."""
+    extracted: field.Extracted
 
-    def extract(self):
-        """Return the labelled pixels without their background, as Extracted."""
-        return field.extract(self.image, self.labels, self.path)
-
-    def pixels(self, grism, extracted):
-        """
-        Return the labelled pixels in the frame of a grism exposure, as LabelledPixels.
-
-        Parameters
-        ----------
-        grism : Grism
-        extracted : callable
-            Returns what `extract` does.
-        """
-        with FitsFile(self.path) as file:
-            wcs = trees.image_wcs(file)
-        return field.find(extracted(), wcs, grism, self.path)
+    def pixels(self, wcs, grism):
+        """Return the labelled pixels in the frame of a grism exposure, as LabelledPixels."""
+        return field.find(self.extracted, wcs, grism, self.path)
 
 
-def read_direct_image(files) -> DirectImage:
+def read_direct_image(file, segmentation) -> DirectImage:
     """
-    Read the direct image and its segmentation map.
+    Read a direct image and its segmentation map, and take the labelled pixels.
+
+    Parameters
+    ----------
+    file, segmentation : FitsFile
 
     Raises
     ------
     InputError
-        If a file cannot be read, or the two are not of one size.
+        If a file cannot be read, the two are not of one size, or no background can be found.
     """
-    with FitsFile(files.segmentation) as file:
-        labels = file.image(file.named("SCI"))
-    with FitsFile(files.direct_image) as file:
-        image = file.image(file.named("SCI"))
+    labels, image = (each.image(each.named("SCI")) for each in (segmentation, file))
     if image.ndim != 2 or image.shape != labels.shape:
         raise InputError(
-            f"{files.segmentation}: its size {_size(labels)} is not that of {files.direct_image}, "
+            f"{segmentation.path}: its size {_size(labels)} is not that of {file.path}, "
             f"{_size(image)}; give the map that was made from this image"
         )
     if labels.dtype.kind == "f":
         labels = np.where(np.isfinite(labels), labels, 0).astype(np.uint32)
-    return DirectImage(files.direct_image, image, labels)
+    return DirectImage(file.path, labels, field.extract(image, labels, file.path))
 
 
 def _size(image):

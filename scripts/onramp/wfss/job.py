@@ -13,11 +13,11 @@ import numpy as np
 from onramp import cores as core_counts
 from onramp import provenance
 from onramp.errors import InputError
-from onramp.later import Later
+from onramp.later import Later, short_turns
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
 from onramp.reference_source import folder_of
-from onramp.wfss import inputs, outputs, polyfit, references, scene
+from onramp.wfss import inputs, outputs, polyfit, references, scene, trees
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
 from onramp.wfss.hdus import FitsFile
@@ -116,6 +116,8 @@ class GrismJob:
         started = time.perf_counter()
         with contextlib.ExitStack() as stack:
             stack.callback(self._discard)
+            if self.threads > 1:
+                stack.enter_context(short_turns())
             self._file = stack.enter_context(FitsFile(self.path))
             self._prepare(stack, output_dir)
             found, fitted = self._compose()
@@ -137,9 +139,13 @@ class GrismJob:
         self.header = inputs.primary_header(self._file)
         self.mode = inputs.mode_of(self.header, self.path)
         self.beside = find_files(self.header, self.path, self.files)
-        self._direct = inputs.read_direct_image(self.beside)
-        extracted = Later(self._direct.extract, aside=self.threads > 1)
-        self._extracted = stack.enter_context(extracted)
+        self._image, segmentation = (
+            stack.enter_context(FitsFile(path))
+            for path in (self.beside.direct_image, self.beside.segmentation)
+        )
+        self._direct = stack.enter_context(
+            Later(inputs.read_direct_image, self._image, segmentation, aside=self.threads > 1)
+        )
         facts = references.read_facts(self.path, self.name)
         self.chosen, context = references.choose(self.folder, self.overrides, facts)
         self._provenance = stack.enter_context(
@@ -162,10 +168,11 @@ class GrismJob:
         photom = Photom(self.chosen["photom"].path)
         ranges = inputs.read_ranges(self.chosen["wavelengthrange"].path, self.mode.band)
         spans = inputs.spans(ranges, photom, self.mode, grism.orders, p.orders, self.path)
-        pixels = self._direct.pixels(grism, self._extracted.result)
-        labels = self._extracted.result().labels
-        inputs.check_cutouts(self.path, self.cutouts, labels, self.beside)
-        catalogue = self._catalogue(self._direct.labels)
+        wcs = trees.image_wcs(self._image)
+        direct = self._direct.result()
+        pixels = direct.pixels(wcs, grism)
+        inputs.check_cutouts(self.path, self.cutouts, direct.extracted.labels, self.beside)
+        catalogue = self._catalogue(direct.labels)
         self._lap("direct image")
         rules = Rules(
             p.wl_oversample, p.inverse, p.grid, p.max_pixels_per_chunk, p.polyfit_degree or 0

@@ -127,7 +127,10 @@ def _evaluate(coefficients, x, y):
     """Return (npixels, ncoefficients) float64."""
     out = np.empty((x.size, len(coefficients)))
     for n, coefficient in enumerate(coefficients):
-        out[:, n] = coefficient if isinstance(coefficient, float) else coefficient(x, y)
+        if isinstance(coefficient, float):
+            out[:, n] = coefficient
+        else:  # without the checks of a call, which take longer than the polynomial
+            out[:, n] = coefficient.evaluate(x, y, *coefficient.parameters)
     return out
 
 
