@@ -60,9 +60,16 @@ def _step_row(name, found, problems):
     return Row(
         f"{name}: {case.label}", medians["onramp"], medians["reference"], case.target,
         stream=statistics.median(took["stream"] for took in found["onramp"]),
-        two_threads=statistics.median(p["two"] / p["one"] for p in threads) if threads else None,
+        two_threads=_two_to_one(pair["passage"] for pair in threads),
+        two_computing=_two_to_one(pair["computing"] for pair in threads),
         problems=tuple(problems), rounds=found,
     )  # fmt: skip
+
+
+def _two_to_one(walls):
+    """Return the median of the ratios of two wall times, None if there are none."""
+    ratios = [two / one for one, two in walls]
+    return statistics.median(ratios) if ratios else None
 
 
 def first_compilation(folder):

@@ -6,7 +6,8 @@ from costs import Cost
 
 COLUMNS = (
     *("case", "reference CPU s", "onramp CPU s", "ratio", "target", "reference MB", "onramp MB"),
-    *("target MB", "multiple of streaming", "two threads / one", "ns a sample"),
+    *("target MB", "multiple of streaming", "two threads / one", "the same, only computing"),
+    "ns a sample",
 )
 
 
@@ -23,6 +24,8 @@ class Row(NamedTuple):
     """CPU seconds to pass the same bytes once."""
     two_threads: float | None = None
     """Wall time of two threads over that of one."""
+    two_computing: float | None = None
+    """The same of threads that share neither memory nor bands, measured in turn with it."""
     sample_ns: float | None = None
     """CPU time for each sample, the start of the process taken off [ns]."""
     problems: tuple = ()
@@ -50,6 +53,7 @@ class Row(NamedTuple):
             self.target_mb and f"<= {self.target_mb:g}",
             _number(multiple, 1),
             _number(self.two_threads, 2),
+            _number(self.two_computing, 2),
             _number(self.sample_ns, 1),
         )
 

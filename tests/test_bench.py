@@ -124,11 +124,12 @@ def test_every_case_has_a_row(benchmarks):
     assert options.cases == [*steps.CASES, *bench.SLITLESS, *whole.WHOLE, *whole.LARGE]
     assert bench.parse(["--steps"]).cases == [*steps.CASES, *bench.SLITLESS]
     took = {"cpu": 2.0, "peak_mb": 100.0, "stream": 0.1}
-    threads = {"one": 2.0, "two": 1.1, "same_bits": False}
+    threads = {"passage": (2.0, 1.1), "computing": (0.1, 0.052), "same_bits": False}
     found = {"reference": [{"cpu": 50.0, "peak_mb": 1e3}], "onramp": [{**took, "threads": threads}]}
     row = bench._step_row("full_frame", found, [])
     assert row.ratio == pytest.approx(25)
     assert row.two_threads == pytest.approx(0.55)
+    assert row.two_computing == pytest.approx(0.52)
     assert "two threads" in row.problems[0]
     assert row.record()["onramp"]["cpu"] == 2
     table = [*bench.head().splitlines(), bench.line(row.cells())]
