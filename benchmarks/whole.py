@@ -1,6 +1,7 @@
 """Whole processes: raw exposures to rates, beside the reference and beside a copy of the bytes."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ SIMULATE = (
     "from onramp.simulate import simulate\n"
     "simulate(sys.argv[1], sys.argv[2], 1, **json.loads(sys.argv[3]))\n"
 )
+FEWEST = 5_000_000  # samples that take longer than the start of a process varies
 COPY = (
     "import sys, pathlib\n"
     "target = pathlib.Path(sys.argv[1])\n"
@@ -132,9 +134,9 @@ def bench_large(name, rounds, full, start, folder):
 
 
 def sample_ns(found, shape, start):
-    """Return the CPU time for each sample beyond the start of a process [ns]."""
-    nints, ngroups, ny, nx = shape
-    return (found.cpu - start) / (nints * ngroups * ny * nx) * 1e9
+    """Return the CPU time for each sample beyond the start of a process [ns], None for too few."""
+    samples = math.prod(shape)
+    return (found.cpu - start) / samples * 1e9 if samples >= FEWEST else None
 
 
 def onramp_command(folder, steps=None):

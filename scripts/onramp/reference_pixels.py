@@ -35,11 +35,11 @@ def measure(calibration, method):
     nints, ngroups, _, nx = exposure.shape
     first, last = _rows(method.positions, nx)
     bias = calibration.bias(first, last) if calibration.biased else None
-    known = None if bias is None else np.where(np.isnan(bias), np.float32(0), bias).ravel()
+    flat_bias = None if bias is None else bias.ravel()
 
     def read_groups(*some):
         raw = exposure.sci.read(first, last, some).reshape(-1, (last - first) * nx)
-        return partial(_unbiased, calibration, raw, known, first * nx)
+        return partial(_unbiased, calibration, raw, flat_bias, first * nx)
 
     def read_zero_frames(integrations, _):
         frames = calibration.zero_frames(first, last, integrations, bias)
@@ -113,5 +113,6 @@ def _unbiased(calibration, raw, bias, skipped, positions):
     """Return samples as `_samples` does, scaled and less the superbias, float32."""
     samples = calibration.scaled(_samples(raw, skipped, positions))
     if bias is not None:
-        samples -= bias[np.maximum(positions - skipped, 0)]
+        known = bias[np.maximum(positions - skipped, 0)]
+        samples -= np.where(np.isnan(known), np.float32(0), known)
     return samples
