@@ -99,7 +99,7 @@ class FitsFile:
             if len(block) < BLOCK:
                 break
             header += block
-            if _ends(block):
+            if any(block.startswith(_END, n) for n in range(0, BLOCK, CARD)):
                 return header
         raise InputError(f"{self.path}: has no FITS header at byte {offset}; fetch it again")
 
@@ -153,16 +153,6 @@ class FitsFile:
             if hdu.name == name:
                 return hdu
         raise InputError(f"{self.path}: has no extension {name}; give the product of the pipeline")
-
-
-def _ends(block):
-    """Return whether the card END is in a block of a header."""
-    place = block.find(_END)
-    while place % CARD:  # not at the start of a card; -1, for none, is not at one either
-        if place < 0:
-            return False
-        place = block.find(_END, place + 1)
-    return True
 
 
 def _cards(header):
