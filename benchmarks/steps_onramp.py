@@ -26,7 +26,8 @@ from step_cases import CASES, small
 
 PAIRS = 7  # passes with one thread and with two, in turn
 STREAMS = 5  # passes of the bytes alone
-BLOCKS = 16  # that threads sort which only compute
+BLOCKS = 16  # that threads sort which only compute, of 800 kB each
+SORTS = 32  # of each block
 
 
 class Results(NamedTuple):
@@ -170,7 +171,7 @@ def compare_threads(passage, results):
     Beside it those of `compute`: more than it does the second thread cannot give on a machine.
     """
     expected = {name: values.copy() for name, values in results.arrays().items()}
-    blocks = [np.zeros((100, 8192), np.float32) for _ in range(BLOCKS)]
+    blocks = [np.zeros((100, 2048), np.float32) for _ in range(BLOCKS)]
     walls, same = {"passage": ([], []), "computing": ([], [])}, True
     for threads in (1, 2) * PAIRS:
         for name, work in (
@@ -186,10 +187,10 @@ def compare_threads(passage, results):
 
 
 def compute(blocks, threads):
-    """Sort values of each thread's own that stay in the core's first cache, for some 0.1 s."""
+    """Sort values of each thread's own that stay in the core's caches, for some 0.1 s."""
 
     def work(block):
-        for _ in range(8):
+        for _ in range(SORTS):
             sort_all_columns(block)
 
     bands.in_threads(work, blocks, threads)
