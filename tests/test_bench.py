@@ -123,6 +123,8 @@ def test_every_case_has_a_row(benchmarks):
     assert options.rounds == 5
     assert options.cases == [*steps.CASES, *bench.SLITLESS, *whole.WHOLE, *whole.LARGE]
     assert bench.parse(["--steps"]).cases == [*steps.CASES, *bench.SLITLESS]
+    assert whole.sample_ns(bench.Cost(2.0, 100.0), (1, 10, 1000, 1000), 1.0) == pytest.approx(100)
+    assert whole.sample_ns(bench.Cost(2.0, 100.0), (1, 10, 100, 100), 1.0) is None
     took = {"cpu": 2.0, "peak_mb": 100.0, "stream": 0.1}
     threads = {"passage": (2.0, 1.1), "computing": (0.1, 0.052), "same_bits": False}
     found = {"reference": [{"cpu": 50.0, "peak_mb": 1e3}], "onramp": [{**took, "threads": threads}]}

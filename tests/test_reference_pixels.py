@@ -1,16 +1,19 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from onramp import reference_pixels
 from onramp.bands import Stopwatch
-from onramp.calibration import calibration_of
+from onramp.calibration import Calibration, calibration_of
 from onramp.exposure import Exposure
+from onramp.flags import DO_NOT_USE
 from onramp.parameters import parse_steps
 from onramp.references import open_reference, select
 from onramp.simulate import simulate
 
-SHAPE = {"nints": 3, "ngroups": 4, "ny": 24, "nx": 32}
-TOP = {"ystart": 2025, "xstart": 801, "subarray": "GENERIC"}
-CORNER = {"ystart": 2025, "xstart": 1, "subarray": "GENERIC"}
+SHAPE = {"nints": 3, "ngroups": 4, "ny": 22, "nx": 32}
+TOP = {"ystart": 2027, "xstart": 801, "subarray": "GENERIC"}
+CORNER = {"ystart": 2027, "xstart": 1, "subarray": "GENERIC"}
 
 
 def offsets_of(files, threads=1):
@@ -30,12 +33,29 @@ def test_what_is_measured_does_not_depend_on_blocks_or_threads(place, tmp_path, 
     whole = offsets_of(files)
     assert len(np.unique(whole[0].fast)) > 3
     assert np.ptp(whole[1].fast) > 0
-    for rows in (4, 24):
+    for rows in (4, 22):
         for frames in (1, 3, 4, 8):
             monkeypatch.setattr(reference_pixels, "BLOCK_SAMPLES", frames * rows * SHAPE["nx"])
             for threads in (1, 2):
                 for found, expected in zip(offsets_of(files, threads), whole):
                     np.testing.assert_array_equal(found.fast, expected.fast)
+    monkeypatch.setattr(reference_pixels, "_rows", lambda *_: (0, SHAPE["ny"]))
+    for found, expected in zip(offsets_of(files), whole):
+        np.testing.assert_array_equal(found.fast, expected.fast)
+
+
+@pytest.mark.parametrize("height", [1, 2, 3, 7, 9])
+@pytest.mark.parametrize("ny", [1, 2, 7])
+def test_one_usable_row_anywhere_makes_a_group_usable(ny, height, monkeypatch):
+    calibration = object.__new__(Calibration)
+    calibration.exposure = SimpleNamespace(shape=(1, 2, ny, 3))
+    flags = np.full((1, 2, ny, 3), DO_NOT_USE, np.uint8)
+    monkeypatch.setattr(calibration, "_flags", lambda a, b, n: flags[:, :n, a:b], raising=False)
+    assert calibration.unusable_groups(height).all()
+    for row in range(ny):
+        flags[...] = DO_NOT_USE
+        flags[0, 1, row, 2] = 0
+        assert calibration.unusable_groups(height).tolist() == [[True, False]]
 
 
 def test_only_rows_with_reference_pixels_are_read():
