@@ -1,5 +1,6 @@
 """Bands of rows, shared by threads."""
 
+import sys
 import threading
 import time
 
@@ -40,3 +41,23 @@ def test_what_fails_is_raised_and_no_other_band_begun(threads):
     with pytest.raises(ValueError, match="band 1"):
         in_threads(work, range(500), threads)
     assert len(begun) < 50
+
+
+@pytest.mark.parametrize("callers", [True, False])
+def test_what_either_thread_raises_comes_to_the_caller(callers):
+    caller, meeting = threading.get_ident(), threading.Barrier(2)
+
+    def work(band):
+        if band < 2:
+            meeting.wait(10)
+        if (threading.get_ident() == caller) == callers:
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        in_threads(work, range(500), 2)
+
+
+def test_threads_take_short_turns_at_the_interpreter_only_meanwhile():
+    before = sys.getswitchinterval()
+    turns = in_threads(lambda band: sys.getswitchinterval(), range(3), 2)
+    assert max(turns) < before == sys.getswitchinterval()

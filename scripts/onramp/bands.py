@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.later import short_turns
+
 BAND_BYTES = 6_000_000
 LARGEST_BYTES = 16 * BAND_BYTES  # of a band that is to be worth reading
 HEIGHTS = 8, 128  # smallest and largest band [rows]
@@ -96,8 +98,7 @@ def in_threads(work, bands, threads):
     """
     Return what `work` returns of each band, in order; begin no other one if one fails.
 
-    Threads take the next band each. The caller sleeps meanwhile: if it woke for each result, the
-    threads would wait for the interpreter.
+    Threads take the next band each, the caller's among them: it is at work while others start.
     """
     keep_freed_memory()
     bands = list(bands)
@@ -116,9 +117,10 @@ def in_threads(work, bands, threads):
     if threads == 1:
         take()
         return results
-    with ThreadPoolExecutor(threads) as pool:
-        tasks = [pool.submit(take) for _ in range(threads)]
+    with short_turns(), ThreadPoolExecutor(threads - 1) as pool:
+        tasks = [pool.submit(take) for _ in range(threads - 1)]
         try:
+            take()
             for task in tasks:
                 task.result()
         finally:
