@@ -23,12 +23,10 @@ def write(folder, rate, quality):
         hdus = [fits.PrimaryHDU(), fits.ImageHDU(np.array(sci, np.float32), unit, "SCI"),
                 fits.ImageHDU(np.array(dq, np.uint32), name="DQ")]  # fmt: skip
         fits.HDUList(hdus).writeto(folder / f"{name}.fits")
-    ramp = 1000 + 3 * np.arange(ngroups)[:, None, None] * np.ones(rate.shape)
-    samples = np.broadcast_to(ramp, (nints, ngroups, *rate.shape)).astype(np.uint16)
-    primary = fits.PrimaryHDU(header=fits.Header([("TGROUP", 2.0)]))
-    fits.HDUList([primary, fits.ImageHDU(samples, name="SCI")]).writeto(folder / "uncal.fits")
-    files = [folder / f"{name}.fits" for name in ("uncal", "rate", "rateints")]
-    return *files, {**FOUND, "nints": nints}, folder / "x.png"
+    changes = {"ny": rate.shape[0], "nx": rate.shape[1], "nints": nints, "ngroups": ngroups}
+    made = simulate("nircam_full", folder / "raw", 3, **changes)
+    files = [folder / f"{name}.fits" for name in ("rate", "rateints")]
+    return made.uncal, *files, {**FOUND, "nints": nints}, folder / "x.png"
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (32, 512), (16, 160), (96, 24)])
@@ -135,3 +133,14 @@ def test_ramps_shown_are_those_of_their_kind(tmp_path):
     jumped = kinds["with a jump"]
     assert result.rateints.dq[0, jumped.y, jumped.x] & flags.JUMP_DET
     assert quicklook._step_ratio(jumped) > 5 * quicklook._step_ratio(kinds["bright"])
+
+
+@pytest.mark.parametrize("mode", ["nirspec_irs2", "niriss_superstripes", "nircam_superstripes"])
+def test_ramps_shown_are_those_of_their_pixels(tmp_path, mode):
+    """Also where the raw frames are not those of the rates."""
+    made = simulate(mode, tmp_path, 3, **({"ngroups": 5} if mode == "nirspec_irs2" else {}))
+    result = Detector1.call(made.uncal, references=tmp_path / "references")
+    ramps = quicklook._ramps(made.uncal, result.rateints.sci[0], result.rateints.dq[0])
+    bright = {ramp.title: ramp for ramp in ramps}["bright"]
+    slope = np.polyfit(bright.times, bright.counts, 1)[0]
+    assert slope == pytest.approx(bright.rate, rel=0.1)

@@ -210,6 +210,38 @@ class Exposure(HeaderFacts):
             )
         return image
 
+    def first_ramp(self, y, x):
+        """
+        Return a pixel's raw samples in the first integration.
+
+        Parameters
+        ----------
+        y, x : int
+            In frames of `shape`.
+
+        Returns
+        -------
+        times : (ngroups,) float64
+            Since the first group [s].
+        samples : (ngroups,) uint16
+            [DN]; 0 where no stripe holds the pixel.
+        """
+        times = np.arange(self.shape[1]) * self.group_time
+        if self.read_times is not None:
+            times = np.array([np.mean(reads) for reads in self.read_times])
+            times -= times[0]
+        if not self.superstriped:
+            return times, _samples(self.sci, 0, y, x)
+        samples = np.zeros(self.shape[1], np.uint16)
+        along_y, repeats = self.stripes.along_y, self.stripes.repeats
+        for position, pieces in enumerate(self.stripes.pieces()):
+            for repeat, (frame, whole) in enumerate(pieces):
+                shift = frame.start - whole.start
+                if whole.start <= (y if along_y else x) < whole.stop:
+                    place = (y + shift, x) if along_y else (y, x + shift)
+                    samples[repeat::repeats] = _samples(self.raw, position, *place)
+        return times, samples
+
     def sci_keywords(self):
         """Return the SCI extension's keywords that do not describe its array."""
         return keywords(self._file.header("SCI"))
@@ -242,6 +274,11 @@ class Exposure(HeaderFacts):
         header = self._file.header(name).copy()
         header["EXTVER"] = (header.get("EXTVER", 1), "extension value")
         return header.tostring().encode("ascii") + self._file.data_bytes(name)
+
+
+def _samples(image, integration, y, x):
+    leading = (slice(integration, integration + 1),)
+    return image.read(y, y + 1, leading, slice(x, x + 1)).ravel()
 
 
 def keywords(header):

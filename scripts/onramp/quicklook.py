@@ -14,13 +14,14 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from onramp import flags
+from onramp.exposure import Exposure
 from onramp.quicklook_jumps import draw_report
 from onramp.quicklook_style import ACCENT, FAINT, INK, LINE, tidy
 from onramp.replacing import replacing
 
 LARGEST = 1024
 TRIED = 30
-WIDE, THIN = 2.5, 6.0
+NARROW, WIDE, THIN = 0.5, 2.5, 6.0  # columns over rows
 QUALITY = {
     "good": "#f4f4f0",
     "jump": "#edae49",
@@ -120,7 +121,7 @@ def _show(axes, image, title, **options):
     )  # fmt: skip
     axes.set_title(title, fontsize=10, loc="left", color=INK)
     axes.tick_params(labelsize=8, color=FAINT)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(8 if nx / ny > NARROW else 2, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4 if nx / ny > WIDE else 6, integer=True))
     for spine in axes.spines.values():
         spine.set_color(FAINT)
@@ -139,7 +140,10 @@ def _reduced(image, step):
 
 
 def _add_bar(axes, shown, label, ticks):
-    bar = axes.figure.colorbar(shown, ax=axes, pad=0.01, fraction=0.046, aspect=25)
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    width = 0.04 / np.clip((right - left) / (high - low), NARROW / 2, THIN)
+    place = axes.inset_axes([1 + width / 2, 0, width, 1])
+    bar = axes.figure.colorbar(shown, cax=place)
     bar.set_label(label, fontsize=8)
     bar.set_ticks(ticks, labels=[_number(tick) for tick in ticks])
     bar.ax.minorticks_off()
@@ -164,7 +168,14 @@ def _draw_rate(axes, image, quality, unit):
     norm = ImageNormalize(vmin=low, vmax=high, stretch=AsinhStretch(softening))
     cmap = colormaps["magma"].with_extremes(bad=FAINT)
     shown = _show(axes, usable, "rate", norm=norm, cmap=cmap)
-    _add_bar(axes, shown, unit, norm.inverse(np.linspace(0, 1, 6)))
+    _add_bar(axes, shown, unit, _round_ticks(norm.inverse(np.linspace(0, 1, 6)), low, high))
+
+
+def _round_ticks(ticks, low, high):
+    """Return ticks with one digit each, as far as they are between the limits."""
+    rounded = np.unique([float(f"{tick:.1g}") for tick in ticks])
+    inside = rounded[(rounded >= low) & (rounded <= high)]
+    return inside if inside.size > 1 else ticks
 
 
 def _draw_jumps(axes, jumps, nints):
@@ -205,27 +216,26 @@ def _ramps(uncal, image, quality):
     clean = good & ((quality & (flags.JUMP_DET | flags.SATURATED)) == 0)
     jumped = good & ((quality & flags.JUMP_DET) != 0) & ((quality & flags.SATURATED) == 0)
     saturated = good & ((quality & flags.SATURATED) != 0)
-    with fits.open(uncal) as file:
-        samples, group_time = file["SCI"], file[0].header["TGROUP"]
+    with Exposure(uncal) as exposure:
         chosen = {
             "faint": _at_quantile(image, clean, 0.5),
             "bright": _at_quantile(image, clean, 1.0),
-            "with a jump": _clearest_jump(image, jumped, samples, group_time),
+            "with a jump": _clearest_jump(image, jumped, exposure),
             "saturated": _at_quantile(image, saturated, 0.9),
         }
         return [
-            _ramp(title, place, samples, group_time, image)
+            _ramp(title, place, exposure, image)
             for title, place in chosen.items()
             if place is not None
         ]
 
 
-def _clearest_jump(image, mask, samples, group_time):
+def _clearest_jump(image, mask, exposure):
     """Return the place of the ramp with the largest step for its slope, of some of those masked."""
     places = [_at_quantile(image, mask, quantile) for quantile in np.linspace(0.2, 0.9, TRIED)]
     if None in places:
         return None
-    ramps = [_ramp("", place, samples, group_time, image) for place in dict.fromkeys(places)]
+    ramps = [_ramp("", place, exposure, image) for place in dict.fromkeys(places)]
     clearest = max(ramps, key=_step_ratio)
     return clearest.y, clearest.x
 
@@ -246,11 +256,11 @@ def _at_quantile(image, mask, quantile):
     return tuple(int(n) for n in np.unravel_index(place, image.shape))
 
 
-def _ramp(title, place, samples, group_time, image):
+def _ramp(title, place, exposure, image):
     y, x = place
-    counts = samples.section[0, :, y, x].astype(float)
-    times = np.arange(len(counts)) * group_time
-    return Ramp(title, y, x, times, counts - counts[0], float(image[y, x]), title == "with a jump")
+    times, counts = exposure.first_ramp(y, x)
+    counts = counts.astype(float) - counts[0]
+    return Ramp(title, y, x, times, counts, float(image[y, x]), title == "with a jump")
 
 
 def _draw_ramp(axes, ramp):

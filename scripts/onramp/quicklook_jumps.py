@@ -7,6 +7,7 @@ from onramp.quicklook_style import ACCENT, FAINT, INK, LINE, tidy
 
 BAND = "#e3f0e6"
 MANY = 40  # groups; beyond it points are drawn smaller
+UNSURE = 10  # times the usual error: such points may reach beyond the plot
 
 
 def draw_report(panels, report) -> None:
@@ -54,7 +55,8 @@ def _draw_share(axes, share, report, title, what):
     axes.errorbar(numbers, rate, error, fmt="o", color=INK, ecolor=INK, elinewidth=1,
                   ms=2.5 if rate.size > MANY else 4, zorder=3)  # fmt: skip
     found = np.isfinite(rate)
-    top = max((rate + error)[found].max(initial=0), min(high, 3 * report["rate"]), low)
+    told = found & (error <= UNSURE * np.median(error[found])) if found.any() else found
+    top = max((rate + error)[told].max(initial=0), min(high, 3 * report["rate"]), low)
     axes.set_ylim(0, 1.12 * top)
     axes.set_xlim(0.3, rate.size + 0.7)
     axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
