@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from onramp.errors import ParameterError
+
 _FRACTIONS = {"quarter": 4, "half": 2, "all": 1}
 
 
@@ -17,6 +19,22 @@ def granted() -> int:
     slurm = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE", "")
     limits.append(int(slurm) if slurm.isdigit() else None)
     return max(1, min(limit for limit in limits if limit))
+
+
+def checked(cores) -> int:
+    """
+    Return a number of cores that a caller gives, those granted to this process for None.
+
+    Raises
+    ------
+    ParameterError
+        If it is no whole number of at least 1.
+    """
+    if cores is None:
+        return granted()
+    if isinstance(cores, bool) or not isinstance(cores, int) or cores < 1:
+        raise ParameterError(f"cores={cores!r}: give a whole number of at least 1")
+    return cores
 
 
 def _control_group_quota():

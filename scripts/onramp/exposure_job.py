@@ -66,7 +66,7 @@ class ExposureJob:
         self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
         self.parameters: Detector1Parameters = parameters
         self.output_dir = Path(output_dir)
-        self.cores = cores or core_counts.granted()
+        self.cores = core_counts.checked(cores)
         self.save_ramp = save_ramp
         self.in_memory, self.on_disk, self.rows = in_memory, on_disk, rows
         self.threads = {

@@ -25,6 +25,7 @@ def flag_extended_events(stream):
     if parameters.expand_large_events:
         rules = snowballs.SnowballRules.of(parameters, group_time)
         events = snowballs.flag_snowballs(stream.groupdq, rules)
+        stream.look_again_at_unusable_groups()
     if parameters.find_showers:
         events = _flag_showers(stream, showers.ShowerRules.of(parameters, group_time))
     return events
@@ -37,7 +38,7 @@ def _flag_showers(stream, rules):
     nframes = stream.exposure.readout.nframes
 
     def find(band):
-        ramps = stream.flagged_ramps(band)
+        ramps = stream.flagged_ramps(band, searched=True)
         return showers.find_emission(
             ramps.data * ramps.gain, ramps.groupdq, ramps.pixeldq, ramps.readnoise * ramps.gain,
             rules, nframes, band.inner, band.first,
@@ -47,7 +48,7 @@ def _flag_showers(stream, rules):
     found = showers.find_showers(showers.Emission.joined(emission), rules)
 
     def flag(band):
-        ramps = stream.flagged_ramps(band)
+        ramps = stream.flagged_ramps(band, searched=True)
         flags = stream.groupdq[:, :, band.rows]
         data = ramps.data * ramps.gain
         showers.flag_band(data, flags, ramps.pixeldq, found, rules, ny, band.first)

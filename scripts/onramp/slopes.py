@@ -71,7 +71,7 @@ class RampFitting:
                 exposure.name, LIKELIHOOD_GROUPS, ngroups,
             )  # fmt: skip
             self.algorithm = LEAST_SQUARES
-        self.rules = ramp_fit.Rules.of(parameters)
+        self.rules = ramp_fit.effective(ramp_fit.Rules.of(parameters), ngroups)
         self.timing = ramp_fit.Timing.of(
             exposure.group_time, exposure.frame_time, exposure.readout.nframes
         )

@@ -188,19 +188,26 @@ class Stream:
         if extended:
             events = extended_events.flag_extended_events(self)
             self.searched = self.searched._replace(events=events)
-            self._look_again_at_unusable_groups()
         since = self.stopwatch.add("jump", since)
         if self.fits and self.fitting.trims:
             self.trim(self.fitting, self.fitting.usable_groups(self.groupdq))
         self.frames.correct(self.stopwatch)
         since = self.stopwatch.now()
         if self.fits and self.fitting.counts_segments:
-            parts = bands.split(self.exposure.shape[2], self.height)
-            sizes = self.each_band(self._count_segments, parts)
-            self.fitting.optional_size = tuple(int(size) for size in np.max(sizes, axis=0))
+            self._size_optional_results()
             self.stopwatch.add("ramp_fit", since)
 
-    def _look_again_at_unusable_groups(self):
+    def _size_optional_results(self):
+        """Find the size of the optional product, of the groups that are usable to the end."""
+        parts = bands.split(self.exposure.shape[2], self.height)
+        sizes, usable = zip(*self.each_band(self._count_segments, parts))
+        usable = np.any(usable, axis=0)
+        if self.fitting.trims and not usable.all():
+            self.trim(self.fitting, usable)
+            sizes, _ = zip(*self.each_band(self._count_segments, parts))
+        self.fitting.optional_size = tuple(int(size) for size in np.max(sizes, axis=0))
+
+    def look_again_at_unusable_groups(self):
         """Find groups that are usable after all: in widened snowballs nothing is DO_NOT_USE."""
         for place in np.argwhere(self.unusable):
             plane = self.groupdq[tuple(place)]
@@ -218,7 +225,7 @@ class Stream:
 
     def trim(self, fitting, usable=True):
         """Let a fit take no more of a MIRI exposure's groups than are usable; (ngroups,) bool."""
-        if fitting.trims and not fitting.trim(self.unusable | ~np.asarray(usable)):
+        if fitting.trims and not fitting.trim(self.unusable | ~np.asarray(usable, bool)):
             raise InputError(
                 f"{self.exposure.path}: fewer than two groups are usable in any pixel; there is "
                 "no rate"
@@ -259,9 +266,15 @@ class Stream:
         self.frames.keep(band, ramps)
         return outcome
 
-    def flagged_ramps(self, band):
-        """Return a band's ramps with the flags that `groupdq` has for them."""
+    def flagged_ramps(self, band, searched=False):
+        """
+        Return a band's ramps with the flags that `groupdq` has for them.
+
+        Those that have been searched for jumps are NaN where they were bad before.
+        """
         ramps = self._calibrate(band)
+        if searched and self.detection.branch != jump.TOO_FEW_GROUPS:
+            ramps.data[(ramps.groupdq & np.uint8(DO_NOT_USE | SATURATED)) != 0] = np.nan
         ramps.groupdq[...] = self.groupdq[:, :, band.outer_first : band.outer_last]
         return ramps
 
@@ -269,7 +282,8 @@ class Stream:
         kept = self.frames.samples
         ramps = self.flagged_ramps(band) if kept is None else self.kept_ramps(band, kept)
         self._finish(band, ramps, kept is not None)
-        return self.fitting.count_segments(band, ramps)
+        usable = self.fitting.usable_groups(ramps.groupdq) if self.fitting.trims else True
+        return self.fitting.count_segments(band, ramps), usable
 
     def _finish(self, band, ramps, corrected, record=lambda *_: None):
         """

@@ -29,7 +29,7 @@ class WfssContam:
     @staticmethod
     def call(
         cutouts, references=None, overrides=None, parameters=None, output_dir=None,
-        save_results=False, cores=None, **files,
+        save_results=False, cores=None, *, direct_image=None, segmentation=None, catalogue=None,
     ):  # fmt: skip
         """
         Correct one grism exposure.
@@ -51,8 +51,8 @@ class WfssContam:
             Write the products as files as well.
         cores : int, optional
             Cores that `maximum_cores` may use; by default those granted to this process.
-        **files
-            ``direct_image``, ``segmentation``, ``catalogue``: instead of those the header names.
+        direct_image, segmentation, catalogue : str or Path, optional
+            Instead of those the header names.
 
         Returns
         -------
@@ -67,10 +67,10 @@ class WfssContam:
         from onramp import origins
         from onramp.wfss.parameters import parse
 
+        checked = parse(parameters, "parameters")
         told = origins.given({STEP: parameters or {}}, origins.CALL)
-        job = _job(
-            cutouts, references, overrides, parse(parameters, "parameters"), files, cores, told
-        )
+        files = dict(zip(FILES, (direct_image, segmentation, catalogue)))
+        job = _job(cutouts, references, overrides, checked, files, cores, told)
         return job.run((output_dir or ".") if save_results else None, in_memory=True)
 
 

@@ -15,7 +15,7 @@ MOST_BLOCKS = 400
 _CARD = re.compile(rb"([A-Z0-9_-]{1,8}) *= *(?:(-?\d{1,18}) *(?:/|$)|'([^']*)')")
 _VALUE = b"= "
 _END = b"END".ljust(CARD)
-_TYPES = {8: "u1", 16: ">i2", 32: ">i4", -32: ">f4", -64: ">f8"}
+_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
 class Hdu(NamedTuple):
@@ -60,6 +60,9 @@ class FitsFile:
             raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
         try:
             self.hdus = self._scan()
+        except OSError as problem:
+            self.close()
+            raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
         except BaseException:
             self.close()
             raise
@@ -107,12 +110,16 @@ class FitsFile:
         try:
             axes = [cards[f"NAXIS{n}"] for n in range(1, cards["NAXIS"] + 1)]
             bits = abs(cards["BITPIX"])
+            elements = math.prod(axes) if axes else 0
+            return bits // 8 * cards.get("GCOUNT", 1) * (cards.get("PCOUNT", 0) + elements)
+        except TypeError:
+            raise InputError(
+                f"{self.path}: the header at byte {offset} does not tell its size; fetch it again"
+            ) from None
         except KeyError as problem:
             raise InputError(
                 f"{self.path}: the header at byte {offset} has no {problem.args[0]}; fetch it again"
             ) from None
-        elements = math.prod(axes) if axes else 0
-        return bits // 8 * cards.get("GCOUNT", 1) * (cards.get("PCOUNT", 0) + elements)
 
     def raw(self, hdu):
         """Return an HDU's data, without what fills the last block."""
@@ -128,7 +135,18 @@ class FitsFile:
         return InputError(f"{self.path}: became shorter while it was read")
 
     def image(self, hdu):
-        """Return an image in this machine's byte order, unsigned where BZERO says so."""
+        """
+        Return an image in this machine's byte order, unsigned where BZERO says so.
+
+        Raises
+        ------
+        InputError
+            If it is none, or compressed.
+        """
+        if hdu.header.startswith(b"XTENSION= 'BINTABLE'") or hdu.cards["BITPIX"] not in _TYPES:
+            raise InputError(
+                f"{self.path}[{hdu.name}]: is no image; if it is compressed, use funpack"
+            )
         kind = np.dtype(_TYPES[hdu.cards["BITPIX"]])
         values = np.empty(hdu.shape, kind.newbyteorder("="))
         if not fill(self._file, values, hdu.start):

@@ -14,6 +14,7 @@ from onramp.wfss.sampling import OrderRange
 from onramp.wfss.traces import Grism
 
 EXPOSURE_TYPES = "NIS_WFSS", "NRC_WFSS"
+RATE = "DN/s"
 MAGNITUDE = "isophotal_abmag"
 AT_HOME = 0.5  # of the catalogue's sources that lie on their own label
 
@@ -33,8 +34,21 @@ class Mode(NamedTuple):
 
 
 def primary_header(file):
-    """Return a file's primary header."""
-    return fits.Header.fromstring(file.hdus[0].header)
+    """
+    Return a file's primary header.
+
+    Raises
+    ------
+    InputError
+        If a card of it cannot be read.
+    """
+    header = fits.Header.fromstring(file.hdus[0].header)
+    try:
+        list(header.values())
+    except fits.VerifyError as problem:
+        text = " ".join(str(problem).split())[:200]
+        raise InputError(f"{file.path}: {text}; mend the header") from problem
+    return header
 
 
 def mode_of(header, path):
@@ -53,7 +67,26 @@ def mode_of(header, path):
             f"{path}: EXP_TYPE={mode.exp_type or 'missing'}; wfss_contam is for "
             f"{' and '.join(EXPOSURE_TYPES)}"
         )
+    for keyword, value in (("FILTER", mode.filter), ("PUPIL", mode.pupil)):
+        if not value:
+            raise InputError(f"{path}: {keyword} is missing; mend the header")
     return mode
+
+
+def check_units(header, path, cutouts):
+    """Raise InputError if cutouts are corrected already, or not in DN/s."""
+    if header.get("S_CONTAM") == "COMPLETE":
+        raise InputError(
+            f"{path}: S_CONTAM=COMPLETE: its contamination is corrected; give the product of "
+            "extract_2d and srctype"
+        )
+    for cutout in cutouts:
+        unit = str(cutout.sci.cards.get("BUNIT", RATE)).strip()
+        if unit != RATE:
+            raise InputError(
+                f"{path}[SCI,{cutout.sci.version}]: BUNIT={unit}, not {RATE}; give the product of "
+                "extract_2d and srctype, before photom"
+            )
 
 
 class DirectImage(NamedTuple):
@@ -120,6 +153,8 @@ def read_catalogue(path, labels):
     try:
         table = Table.read(path, format="ascii.ecsv")
         label = np.asarray(table["label"], int)
+        for name in {"xcentroid", "ycentroid", MAGNITUDE}.intersection(table.colnames):
+            np.asarray(table[name], float)
     except Exception as problem:  # whatever is wrong with a table that others wrote
         text = " ".join(str(problem).split())[:200]
         raise InputError(
@@ -143,10 +178,15 @@ def read_catalogue(path, labels):
     return table
 
 
-def check_cutouts(path, cutouts, labels, files):
-    """Raise InputError if a cutout is of a source that is not among the labels of the map."""
+def check_cutouts(path, cutouts, orders, labels, files):
+    """Raise InputError if a cutout's order has no trace, or its source no label in the map."""
     known = set(np.unique(labels[labels > 0]).tolist())
     for cutout in cutouts:
+        if cutout.order not in orders:
+            raise InputError(
+                f"{path}: {cutout.name}: SPORDER={cutout.order} has no trace; known: "
+                f"{', '.join(map(str, sorted(orders)))}; give a product of extract_2d"
+            )
         if cutout.source not in known:
             raise InputError(
                 f"{path}: {cutout.name}: the source is not in {files.segmentation}; give the map "
@@ -187,6 +227,12 @@ def read_ranges(path, band):
             f"{path}: has no wavelengths for the filter {band}; give the wavelengthrange reference "
             "of the grism mode"
         )
+    for order, (shortest, longest) in found.items():
+        if not 0 < shortest < longest < np.inf:
+            raise ReferenceFileError(
+                f"{path}: {shortest} to {longest} micron for the filter {band}, order {order}, is "
+                "no range; give the wavelengthrange reference of the grism mode"
+            )
     return found
 
 

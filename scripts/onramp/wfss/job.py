@@ -12,7 +12,7 @@ import numpy as np
 
 from onramp import cores as core_counts
 from onramp import provenance
-from onramp.errors import InputError
+from onramp.errors import InputError, ReferenceFileError
 from onramp.later import Later, short_turns
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
@@ -30,6 +30,7 @@ from onramp.wfss_contam import RECORD, STEP
 log = logging.getLogger("onramp")
 
 COMPLETE, SKIPPED = "COMPLETE", "SKIPPED"
+AT_HOME = 0.5  # of the cutouts that hold light of their own source
 
 
 class CutoutResult(NamedTuple):
@@ -89,7 +90,7 @@ class GrismJob:
         self.all: WfssParameters = parameters
         self.parameters = parameters.wfss_contam
         self.folder, self.overrides, self.files = folder, overrides or {}, files or {}
-        self.cores = cores or core_counts.granted()
+        self.cores = core_counts.checked(cores)
         self.origins, self.date, self.context = origins, date, context
         asked = self.parameters.maximum_cores
         self.threads = core_counts.threads(asked, self.cores)
@@ -155,6 +156,7 @@ class GrismJob:
             )
         )  # fmt: skip
         self.cutouts = read_cutouts(self._file)
+        inputs.check_units(self.header, self.path, self.cutouts)
         for kind, reference in self.chosen.items():
             log.info("reference %-16s %s sha256 %s", kind, reference.name, reference.sha256)
         values = ", ".join(f"{name}={value}" for name, value in self.parameters)
@@ -171,7 +173,8 @@ class GrismJob:
         wcs = trees.image_wcs(self._image)
         direct = self._direct.result()
         pixels = direct.pixels(wcs, grism)
-        inputs.check_cutouts(self.path, self.cutouts, direct.extracted.labels, self.beside)
+        labels = direct.extracted.labels
+        inputs.check_cutouts(self.path, self.cutouts, grism.orders, labels, self.beside)
         catalogue = self._catalogue(direct.labels)
         self._lap("direct image")
         rules = Rules(
@@ -188,7 +191,21 @@ class GrismJob:
             log.info("%s: order %d: %d sources", self.name, span.order, field.labels.size)
             if field.labels.size:
                 found.append(DispersedOrder(grism, span, field, rules))
+        self._check_sensitivity(found)
         return found
+
+    def _check_sensitivity(self, orders):
+        """Warn of orders that are not calibrated anywhere; InputError if that is all of them."""
+        dark = [order.order for order in orders if not order.samples.weights.any()]
+        if not dark:
+            return
+        text = (
+            f"{self.chosen['photom'].path}: has no sensitivity at the wavelengths of order "
+            f"{', '.join(map(str, dark))} in {self.chosen['wavelengthrange'].path}"
+        )
+        if len(dark) == len(orders):
+            raise ReferenceFileError(f"{text}; give the references of the grism mode")
+        log.warning("%s: nothing is predicted there", text)
 
     def _catalogue(self, labels):
         if self.beside.catalogue is None:
@@ -211,8 +228,9 @@ class GrismJob:
             log.warning("%s: no sources to disperse; the step is skipped", self.name)
             return None, 0
         found = scene.compose(orders, self.cutouts, self.threads, p.cutouts)
+        self._check_place(orders, found)
         fitted = 0
-        if p.polyfit_degree is not None:
+        if p.polyfit_degree:
             if self.header.get("S_BKDSUB") != COMPLETE:
                 log.warning(
                     "%s: S_BKDSUB is not COMPLETE: fits need a subtracted background", self.name
@@ -226,6 +244,22 @@ class GrismJob:
         self._lap("disperse")
         return found, fitted
 
+    def _check_place(self, orders, found):
+        """Raise InputError if most cutouts are not where the light of their sources falls."""
+        dispersed = {(order.order, int(label)) for order in orders for label in order.labels
+                     if order.samples.weights.any()}  # fmt: skip
+        owns = [
+            own for cutout, own in zip(self.cutouts, found.own)
+            if (cutout.order, cutout.source) in dispersed
+        ]  # fmt: skip
+        lit = sum(own is not None and bool(own.any()) for own in owns)
+        if lit < AT_HOME * len(owns):
+            raise InputError(
+                f"{self.path}: in {len(owns) - lit} of {len(owns)} cutouts falls no light of their "
+                f"sources in {self.beside.direct_image}; give the direct image and the "
+                "segmentation map that the cutouts were made with"
+            )
+
     def _observed(self, cutout):
         hdus = cutout.sci, cutout.err, cutout.dq
         return Observed(*(hdu and self._file.image(hdu) for hdu in hdus))
@@ -237,6 +271,11 @@ class GrismJob:
 
     def _write(self, folder, found):
         make_output_folder(folder)
+        product = folder / f"{self.name}_{STEP}.fits"
+        if product.exists() and product.samefile(self.path):
+            raise InputError(
+                f"{self.path}: the product would take its place; give another output folder"
+            )
         self.provenance = self._provenance.result()
         state = COMPLETE if found else SKIPPED
 

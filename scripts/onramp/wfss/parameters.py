@@ -48,9 +48,9 @@ class WfssContam(BaseModel):
     )
     polyfit_degree: Count | None = Field(
         None,
-        ge=1,
+        ge=0,
         le=20,
-        description="Degree of the polynomial fitted to each spectrum; null: none.",
+        description="Degree of the polynomial fitted to each spectrum; null or 0: none.",
     )
     n_iterations: Count = Field(
         1, ge=1, le=100, description="Times that the polynomials are fitted."
@@ -93,6 +93,8 @@ def parse(values: Mapping | None, origin: str) -> WfssParameters:
     ParameterError
         If one is unknown (the message names the nearest) or its value is not possible.
     """
+    if not isinstance(values, Mapping | None):
+        raise ParameterError(f"{origin}: {values!r} are no values by name")
     values = dict(values or {})
     for name in values:
         if name not in WfssContam.model_fields:

@@ -48,7 +48,7 @@ def solve(observed, bases, alpha):
     Returns
     -------
     (nterms,) float64 or None
-        None if too few pixels are usable.
+        None if too few pixels are usable, or they do not tell the terms apart.
     """
     usable = np.isfinite(observed.data) & np.isfinite(bases[0]) & (bases[0] != 0)
     if observed.dq is not None:
@@ -66,7 +66,10 @@ def solve(observed, bases, alpha):
     target = observed.data[usable] * weight
     if alpha == 0:
         return np.linalg.lstsq(design.T, target, rcond=None)[0]
-    return np.linalg.solve(design @ design.T + alpha * np.eye(len(bases)), design @ target)
+    try:
+        return np.linalg.solve(design @ design.T + alpha * np.eye(len(bases)), design @ target)
+    except np.linalg.LinAlgError:  # too little regularisation for what the pixels tell
+        return None
 
 
 def fit(scene, orders, cutouts, read, rules, threads):

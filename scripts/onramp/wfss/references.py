@@ -15,6 +15,7 @@ from onramp.reference_manifest import Entry, Manifest
 
 TYPES = {"photom": ".fits", "wavelengthrange": ".asdf"}
 FOLDER = "references"
+ANY = None, "", "N/A", "ANY"  # what a file says that is for all detectors
 
 
 class Reference(NamedTuple):
@@ -138,11 +139,11 @@ def _only(folder, kind, facts):
             f"{folder}: {problem.strerror}; give a folder of reference files"
         ) from problem
     fitting = [Path(folder, name) for name in names if _fits(Path(folder, name), facts)]
+    mode = f"INSTRUME={facts.instrument}, DETECTOR={facts.detector}, EXP_TYPE={facts.exp_type}"
     if len(fitting) != 1:
         what = " and ".join(path.name for path in fitting[:2]) + " both fit" if fitting else "none"
         raise ReferenceFileError(
-            f"{folder}: {kind} for INSTRUME={facts.instrument}, EXP_TYPE={facts.exp_type}: {what}; "
-            f"give one, or --override_{kind}=FILE"
+            f"{folder}: {kind} for {mode}: {what}; give one, or --override_{kind}=FILE"
         )
     return fitting[0]
 
@@ -152,10 +153,15 @@ def _fits(path, facts):
     try:
         if path.suffix == ".fits":
             header = fits.getheader(path)
-            told = header.get("INSTRUME"), header.get("EXP_TYPE")
+            told = [header.get(keyword) for keyword in ("INSTRUME", "EXP_TYPE", "DETECTOR")]
         else:
             meta = asdf_facts.read_tree(path)["meta"]
-            told = meta["instrument"]["name"], meta.get("exposure", {}).get("type")
+            told = meta["instrument"]["name"], meta.get("exposure", {}).get("type"), None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-    return told[0] == facts.instrument and told[1] in (None, facts.exp_type)
+    instrument, exp_type, detector = told
+    return (
+        instrument == facts.instrument
+        and exp_type in (None, facts.exp_type)
+        and detector in (*ANY, facts.detector)
+    )

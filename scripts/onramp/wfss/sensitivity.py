@@ -1,10 +1,12 @@
 """An order's sensitivity from the photom reference."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from astropy import units
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
 
 from onramp.errors import ReferenceFileError
 
@@ -47,7 +49,10 @@ class Photom:
     def __init__(self, path):
         self.path = path
         try:
-            with fits.open(path) as hdus:
+            with (
+                warnings.catch_warnings(category=AstropyUserWarning, action="ignore"),
+                fits.open(path) as hdus,
+            ):
                 extension = hdus["PHOTOM"]
                 self.table = np.array(extension.data)
                 unit = extension.header.get("PHOTUNIT")
