@@ -16,6 +16,8 @@ help: ## Say what each target does
 setup: $(VENV)/complete ## Install onramp and the versions in requirements.lock into .venv
 
 $(VENV)/complete: requirements.lock requirements-wfss.lock pyproject.toml
+	@case "$(CURDIR)" in *[[:space:]]*) echo "make: $(CURDIR): Snakemake cannot run jobs from a" \
+		"folder with a space in its path; clone into another" >&2; exit 2;; esac
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock \
 		--requirement requirements-wfss.lock

@@ -201,7 +201,14 @@ class Progress(logging.Handler):
                 reason = next(text for text in file if text.startswith("reason: "))
             return {"reason": json.loads(reason.removeprefix("reason: "))}
         except (OSError, ValueError, StopIteration):
-            return {}
+            return {"reason": "interrupted"} if self._interrupted(exposure) else {}
+
+    def _interrupted(self, exposure):
+        try:
+            log = (self.results / "logs" / f"{exposure}.log").read_text(errors="replace")
+        except OSError:
+            return False
+        return log.rstrip().endswith(": interrupted")
 
     def _say(self, text):
         if self.screen:

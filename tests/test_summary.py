@@ -55,7 +55,7 @@ def test_printed_table(results):
     assert lines[4] == "    bad_uncal.fits: truncated: fetch it again"
     assert lines[11].split() == [
         "good", "NIRCAM", "NRC_IMAGE", "done", "2.3", "321",
-        "4.68", "+-", "0.06", "3712", "as", "expected", "1.37%",
+        "4.681", "+-", "0.061", "3712", "as", "expected", "1.37%",
     ]  # fmt: skip
     assert "exposures: 1 failed, 3 missing, 1 done" in lines
     assert any(line.startswith("failures: ") for line in lines)

@@ -1,4 +1,3 @@
-import shutil
 import subprocess
 import sys
 
@@ -7,7 +6,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from onramp import cli
-from onramp.errors import InputError, OnrampError, ParameterError, ReferenceFileError
+from onramp.errors import OnrampError, ParameterError
 from onramp.reproduce import reproduce
 from onramp.verify import verify
 from onramp.wfss import cutouts, polyfit
@@ -28,12 +27,6 @@ def field(tmp_path_factory):
 @pytest.fixture(scope="module")
 def nircam(tmp_path_factory):
     return simulate_grism("nircam", tmp_path_factory.mktemp("nircam"), 8, 6, places=PLACES)
-
-
-@pytest.fixture
-def copied(field, tmp_path):
-    shutil.copytree(field.cutouts.parent, tmp_path / "copy")
-    return tmp_path / "copy" / field.cutouts.name
 
 
 def call(files, **parameters):
@@ -200,90 +193,6 @@ def test_parameters_take_text_and_name_the_nearest():
         parse({"wl_oversample": 0}, "here")
 
 
-def edit(path, keyword, value):
-    with fits.open(path, mode="update") as hdus:
-        hdus[0].header[keyword] = value
-
-
-def with_smaller_map(path):
-    map_file = path.with_name(path.name.replace("_srctype", "_segm"))
-    with fits.open(map_file) as hdus:
-        hdus["SCI"].data = hdus["SCI"].data[:-1]
-        hdus.writeto(map_file, overwrite=True)
-
-
-def with_other_map(path):
-    map_file = path.with_name(path.name.replace("_srctype", "_segm"))
-    with fits.open(map_file) as hdus:
-        hdus["SCI"].data[hdus["SCI"].data == 1] = 0
-        hdus.writeto(map_file, overwrite=True)
-
-
-def with_other_catalogue(path):
-    table_file = path.with_name(path.name.replace("_srctype.fits", "_cat.ecsv"))
-    table = Table.read(table_file, format="ascii.ecsv")
-    table["xcentroid"] += 300
-    table.write(table_file, format="ascii.ecsv", overwrite=True)
-
-
-def with_larger_catalogue(path):
-    table_file = path.with_name(path.name.replace("_srctype.fits", "_cat.ecsv"))
-    table = Table.read(table_file, format="ascii.ecsv")
-    table["label"][0] = 99
-    table.write(table_file, format="ascii.ecsv", overwrite=True)
-
-
-def without_wcs(path):
-    with fits.open(path) as hdus:
-        del hdus["ASDF"]
-        hdus.writeto(path, overwrite=True)
-
-
-def without_sensitivity(path):
-    (photom,) = path.parent.glob("*photom*")
-    with fits.open(photom) as hdus:
-        hdus["PHOTOM"].data["order"][2] = 9
-        hdus.writeto(photom, overwrite=True)
-
-
-def without_ranges(path):
-    (ranges,) = path.parent.glob("*wavelengthrange*")
-    ranges.unlink()
-
-
-def cut_short(path):
-    path.write_bytes(path.read_bytes()[:-5000])
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "text"),
-    [
-        (with_smaller_map, InputError, r"_segm.fits: its size 2200 x 2199 is not"),
-        (with_other_map, InputError, r"source 1, order 1: the source is not in .*_segm.fits"),
-        (with_other_catalogue, InputError, r"_cat.ecsv: most of its sources lie elsewhere"),
-        (with_larger_catalogue, InputError, r"_cat.ecsv: its source 99 is not in the"),
-        (without_wcs, InputError, r"_srctype.fits: has no extension ASDF"),
-        (without_sensitivity, ReferenceFileError, r"photom.*: has no row of .* order 1"),
-        (without_ranges, ReferenceFileError, r"wavelengthrange for INSTRUME=NIRISS.*: none"),
-        (cut_short, InputError, r"_srctype.fits: truncated at"),
-        (lambda path: edit(path, "EXP_TYPE", "NIS_SOSS"), InputError, r"EXP_TYPE=NIS_SOSS"),
-        (lambda path: edit(path, "DIRIMAGE", "none.fits"), InputError, r"DIRIMAGE: .*none.fits"),
-        (lambda path: edit(path, "SEGMFILE", ""), InputError, r"SEGMFILE is missing; say --segm"),
-    ],
-)  # fmt: skip
-def test_bad_input_is_told_in_one_line(copied, tmp_path, change, error, text):
-    change(copied)
-    with pytest.raises(error, match=text) as caught:
-        WfssContam.call(copied, copied.parent, output_dir=tmp_path / "out", save_results=True)
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
-
-
-def test_unknown_order_is_told(field):
-    with pytest.raises(ParameterError, match=r"there is no order 7; known: -1, 0, 1, 2, 3"):
-        call(field, orders=[1, 7])
-
-
 def test_command_writes_products_and_tells_mistakes(field, tmp_path, capsys):
     arguments = ["wfss_contam", str(field.cutouts), "--output_dir", str(tmp_path), "--quiet"]
     folder = ["--references", str(field.cutouts.parent)]
@@ -317,6 +226,12 @@ def test_products_are_verified_and_made_again(field, tmp_path):
     again = reproduce(contam)
     assert again.products == [contam.name]
     assert again.identical
+
+
+def test_no_polynomials_of_degree_0(field):
+    one, other = call(field, polyfit_degree=0), call(field)
+    assert one.statistics["fitted"] == 0
+    np.testing.assert_array_equal(one.simulated, other.simulated)
 
 
 def test_a_missing_library_is_named(field, monkeypatch):

@@ -86,7 +86,7 @@ class Exposure(HeaderFacts):
         if len(self.sci.shape) != 4 or self.sci.dtype != "uint16":
             raise InputError(
                 f"{self.path}[SCI]: {len(self.sci.shape)}-dimensional {self.sci.dtype}; expected "
-                "4-dimensional uint16 (integrations, groups, rows, columns)"
+                "4-dimensional uint16 (integrations, groups, rows, columns): give the _uncal.fits"
             )
         self.raw_shape = self.shape = self.raw.shape
         if 0 in self.shape:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.printing import with_error
 from onramp.steps.jump_census import (
     CLEARLY,
     EVENT_SIZES,
@@ -240,7 +241,7 @@ def report_lines(report) -> list[str]:
         return ["jumps: not searched"]
     low, high = report.expectation[:2]
     parts = [
-        f"jumps: {report.rate:.3g} +- {report.error:.2g} events/cm2/s ({report.events} in "
+        f"jumps: {with_error(report.rate, report.error)} events/cm2/s ({report.events} in "
         f"{report.exposure:.3g} cm2 s), {report.verdict} ({low:g} to {high:g})"
     ]
     if report.events > 0:

@@ -1,6 +1,7 @@
 """Texts from files, made fit for a terminal or a log."""
 
 import logging
+import math
 import re
 
 
@@ -17,6 +18,12 @@ def printable(text: str) -> str:
     if line.isprintable():
         return line
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
+def with_error(value: float, error: float, between: str = " +- ") -> str:
+    """Return a value and its error, which has two digits, with the same decimals."""
+    decimals = max(0, 1 - math.floor(math.log10(error))) if error > 0 else 0
+    return f"{value:.{decimals}f}{between}{error:.{decimals}f}"
 
 
 class PlainFormatter(logging.Formatter):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from onramp import wfss_contam
-from onramp.errors import OnrampError
+from onramp.errors import InputError, OnrampError
 from onramp.parameters import Detector1Parameters
 from onramp.provenance import ENDING, FORMAT, VERSION
 
@@ -128,6 +128,29 @@ class Record(_Model):
 
             return WfssParameters.model_validate(self.parameters)
         return Detector1Parameters.model_validate(self.parameters)
+
+
+def find_record(path) -> tuple[Path, Record]:
+    """
+    Return the record that a product is in, or the record itself.
+
+    Raises
+    ------
+    OnrampError
+        If there is none.
+    """
+    path = Path(path)
+    if path.name.endswith(ENDING):
+        return path, load(path)
+    parts = path.name.removesuffix(".fits").split("_")
+    stems = ["_".join(parts[:length]) for length in range(len(parts) - 1, 0, -1)]
+    for name in (stem + kind for stem in stems for kind in ("", wfss_contam.RECORD)):
+        candidate = path.with_name(name + ENDING)
+        if candidate.is_file():
+            record = load(candidate)
+            if path.name in (product.file for product in record.products):
+                return candidate, record
+    raise InputError(f"{path}: no *{ENDING} beside it tells of it; give a product or its record")
 
 
 def load(path) -> Record:

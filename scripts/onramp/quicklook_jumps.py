@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from onramp.printing import with_error
 from onramp.quicklook_style import ACCENT, FAINT, INK, LINE, tidy
 
 BAND = "#e3f0e6"
@@ -26,15 +27,11 @@ def draw_report(panels, report) -> None:
         panels[0].set_title("jumps: not searched", fontsize=9, loc="left", color=INK)
         return
     groups, amplifiers, sizes = panels
-    title = f"jump events   {_rate_with_error(report)} cm$^{{-2}}$ s$^{{-1}}$, {report['verdict']}"
+    rate = with_error(report["rate"], report["error"], " $\\pm$ ")
+    title = f"jump events   {rate} cm$^{{-2}}$ s$^{{-1}}$, {report['verdict']}"
     _draw_share(groups, report["by_group"], report, title, "group")
     _draw_share(amplifiers, report["by_amplifier"], report, _remark(report), "amplifier")
     _draw_sizes(sizes, report)
-
-
-def _rate_with_error(report):
-    decimals = max(0, 1 - int(np.floor(np.log10(report["error"]))))
-    return f"{report['rate']:.{decimals}f} $\\pm$ {report['error']:.{decimals}f}"
 
 
 def _remark(report):

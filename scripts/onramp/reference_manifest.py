@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onramp.errors import ReferenceFileError
+from onramp.output_folders import make_output_folder
 from onramp.reference_digest import digest
 from onramp.reference_types import Reference
 from onramp.replacing import replacing
@@ -168,6 +169,6 @@ class Places:
 def write_json(content, path) -> None:
     """Write beside the final name, then rename."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_output_folder(path.parent)
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=1))

@@ -10,6 +10,7 @@ from pathlib import Path
 from onramp import named_files, reference_manifest
 from onramp.crds_parameters import apply
 from onramp.errors import OnrampError, ParameterError
+from onramp.output_folders import make_output_folder
 from onramp.reference_choice import CRDS, chooser
 from onramp.reference_facts import read_facts
 from onramp.targets import suffixes
@@ -194,7 +195,7 @@ def pinned(options, results) -> str | None:
 def _write_down(context, results):
     path = Path(results) / CONTEXT
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_output_folder(path.parent)
         part = path.with_name(f".{CONTEXT}.{os.getpid()}.part")
         part.write_text(f"{context}\n")
         os.replace(part, path)

@@ -229,11 +229,14 @@ def _absent(exposure, kind, steps, search) -> None:
     known = REFERENCE_TYPES[kind]
     if known.optional:
         return
-    remedy = f"give another folder, or override_{kind}: PATH"
+    remedy = (
+        f"give another folder, or override_{kind}=PATH (in a configuration references: override: "
+        f"{kind}: PATH)"
+    )
     if not set(steps).intersection(known.indispensable):
         skipped = [step for step in steps if (step, kind) not in DISPENSABLE]
         purpose = f"skip {' and '.join(skipped)}" if skipped else "do without it"
-        remedy = f"{remedy}, or override_{kind}: N/A to {purpose}".replace(", or", ",", 1)
+        remedy = f"{remedy}, or override_{kind}=N/A to {purpose}".replace(", or", ",", 1)
     raise ReferenceFileError(
         f"{exposure.name}: no {kind} reference for {' and '.join(steps)}, {search}; {remedy}"
     )

@@ -13,8 +13,8 @@ from onramp import wfss_contam
 from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
 from onramp.parameters import Detector1Parameters
-from onramp.provenance import ENDING, SOFTWARE_KEYWORDS
-from onramp.provenance_record import Record, load, open_regular
+from onramp.provenance import SOFTWARE_KEYWORDS
+from onramp.provenance_record import find_record, open_regular
 from onramp.software import processor, software
 from onramp.verify import compare, counted, printable, problem_of_input
 
@@ -73,29 +73,6 @@ def reproduce(path, uncal=None, references=None, cores=None) -> Reproduction:
         [printable(difference) for each in found for difference in each.differences],
         all(each.identical for each in found),
     )
-
-
-def find_record(path) -> tuple[Path, Record]:
-    """
-    Return the record that a product is in, or the record itself.
-
-    Raises
-    ------
-    OnrampError
-        If there is none.
-    """
-    path = Path(path)
-    if path.name.endswith(ENDING):
-        return path, load(path)
-    parts = path.name.removesuffix(".fits").split("_")
-    stems = ["_".join(parts[:length]) for length in range(len(parts) - 1, 0, -1)]
-    for name in (stem + kind for stem in stems for kind in ("", wfss_contam.RECORD)):
-        candidate = path.with_name(name + ENDING)
-        if candidate.is_file():
-            record = load(candidate)
-            if path.name in (product.file for product in record.products):
-                return candidate, record
-    raise InputError(f"{path}: no *{ENDING} beside it tells of it; give a product or its record")
 
 
 def _within(folder, file):

@@ -76,10 +76,21 @@ class RampFitting:
             exposure.group_time, exposure.frame_time, exposure.readout.nframes
         )
         self.ignored = ramp_fit.ignored_groups(parameters.firstgroup, parameters.lastgroup, ngroups)
+        self._warn_of_odd_groups(exposure.name, ngroups)
         self.drop_frames = int(exposure.primary.get("DRPFRMS1") or 0)
         self.optional_size = 1, 0
         self.kept = slice(0, ngroups)
         self.trims = exposure.instrument == "MIRI" and self.algorithm == LEAST_SQUARES
+
+    def _warn_of_odd_groups(self, name, ngroups):
+        """Tell of a first and last group that are not taken as they are given."""
+        first, last = self.parameters.firstgroup, self.parameters.lastgroup
+        given = f"firstgroup={first}, lastgroup={last}"
+        low, high = first or 0, ngroups - 1 if last is None else last
+        if max(low, 0) >= high and ngroups > 1:
+            log.warning("%s: ramp_fit: %s leave fewer than two groups: ignored", name, given)
+        elif low < 0 or high >= ngroups:
+            log.warning("%s: ramp_fit: %s: there are groups 0 to %d", name, given, ngroups - 1)
 
     def trim(self, unusable):
         """

@@ -80,7 +80,7 @@ class RangeReference(AsdfReference):
         Least and largest wavelength of an order and a filter [um].
     """
 
-    remedy = "override_wavelengthrange: N/A for all wavelengths"
+    remedy = "override_wavelengthrange=N/A for all wavelengths"
 
     def _take(self, tree, exposure):
         self.ranges = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from onramp.printing import printable
+from onramp.printing import printable, with_error
 from onramp.replacing import replacing
 from onramp.wfss_contam import STEP
 
@@ -151,7 +151,7 @@ def _cell(column, row):
     if pd.isna(row[column]):
         return "-"
     if column == "jump_rate":
-        return f"{row[column]:.3g} +- {row['jump_error']:.1g}"
+        return with_error(row[column], row["jump_error"])
     return printable(FORMATS.get(column, str)(row[column]))
 
 
@@ -174,8 +174,10 @@ def summarise(results, names, pictures=True) -> str:
     write(table, results / "summary.tsv")
     counts = table["state"].value_counts()
     total = ", ".join(f"{counts[state]} {state}" for state in ORDER if state in counts)
+    slitless = all(name.startswith(f"{STEP}/") for name in table["exposure"])
+    products = f"_{STEP}.fits" if slitless else "_rate.fits, _rateints.fits"
     places = {
-        "products": f"{results}/<exposure>_rate.fits, _rateints.fits",
+        "products": f"{results}/<exposure>{products}",
         "pictures": f"{results}/quicklook/{_without_picture(results, table)}",
         "logs": f"{results}/logs/",
         "table": f"{results}/summary.tsv",

@@ -54,8 +54,9 @@ def find(configuration: Configuration) -> dict[str, Target]:
     for exposure, uncal, own in rows:
         if not re.fullmatch(NAME, exposure):
             raise InputError(
-                f"{asked}: exposure '{exposure}' cannot name a product; use letters, digits and "
-                "_ . + - only, and begin with a letter or digit"
+                f"{asked}: exposure '{exposure}' cannot name a product: a letter or digit, then "
+                f"letters, digits and _ . + -; rename {uncal}, or list it in a sheet under "
+                "another name"
             )
         if exposure in found:
             raise InputError(

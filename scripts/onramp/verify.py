@@ -15,10 +15,11 @@ from onramp.parameter_record import ENDING as PARAMETERS
 from onramp.parameter_record import text as text_of_parameters
 from onramp.product_list import SUFFIXES
 from onramp.provenance import ENDING
-from onramp.provenance_record import Record, RecordError, load, open_regular
+from onramp.provenance_record import Record, RecordError, find_record, load, open_regular
 
 ENDINGS = *SUFFIXES, "wfss_contam", "simul", "simul_slits", "contam"
 HEADER_START = 28_800  # bytes
+SLITLESS = "wfss_contam"  # folder of a workflow's slitless products, in that of the others
 
 
 class Finding(NamedTuple):
@@ -69,7 +70,7 @@ def verify(path, cores=None, inputs=True) -> Verification:
     Parameters
     ----------
     path : str or Path
-        A folder of products, or one record.
+        A folder of products, one product, or one record.
     cores : int, optional
         Threads to take; by default those granted to this process.
     inputs : bool
@@ -81,7 +82,10 @@ def verify(path, cores=None, inputs=True) -> Verification:
         If there is no record.
     """
     path = Path(path)
-    records = [path] if path.is_file() else _records(path)
+    folders = [path, path / SLITLESS] if (path / SLITLESS).is_dir() else [path]
+    records = [find_record(path)[0]] if path.name.endswith(".fits") else [path]
+    if not path.is_file():
+        records = _records(*folders)
     known = _Inputs()
     with ThreadPoolExecutor(cores or core_counts.granted()) as pool:
         found = list(pool.map(partial(_verify_record, known=known if inputs else None), records))
@@ -89,22 +93,27 @@ def verify(path, cores=None, inputs=True) -> Verification:
     findings = [finding for each in found for finding in each.findings]
     if path.is_dir():
         claimed = {name for each in found for name in each.claimed}
-        findings += _unclaimed(path, claimed)
+        for folder in folders:
+            findings += _unclaimed(folder, claimed)
     return Verification(
         len(records), sum(len(each.claimed) for each in found), known.compared,
         findings + known.findings(), known.unreachable(),
     )  # fmt: skip
 
 
-def _records(folder):
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(e.name for e in entries if e.name.endswith(ENDING) and e.name[0] != ".")
-    except OSError as problem:
-        raise InputError(f"{folder}: {problem.strerror}; give a folder of products") from problem
+def _records(*folders):
+    found = []
+    for folder in folders:
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as problem:
+            raise InputError(
+                f"{folder}: {problem.strerror}; give a folder of products"
+            ) from problem
+        found += [folder / name for name in names if name.endswith(ENDING) and name[0] != "."]
     if not found:
-        raise InputError(f"{folder}: holds no *{ENDING}; give a folder of products")
-    return [folder / name for name in found]
+        raise InputError(f"{folders[0]}: holds no *{ENDING}; give a folder of products")
+    return found
 
 
 class _Checked(NamedTuple):

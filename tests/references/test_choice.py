@@ -210,7 +210,7 @@ def test_messages_of_missing_references(folder):
             assert message.startswith(f"jw1_nrca1: no {kind} reference for ")
             assert str(folder) in message
             remedy = "do without it" if kind == "flat" else "skip"
-            assert (f"override_{kind}: N/A to {remedy}" in message) == (not known.indispensable)
+            assert (f"override_{kind}=N/A to {remedy}" in message) == (not known.indispensable)
             assert "\n" not in message
         (folder / "aside").rename(folder / f"jwst_nircam_{kind}_0001.fits")
 

@@ -6,7 +6,7 @@ def uncal_of(wildcards):
 def steps_of(wildcards):
     """Return the parameters of an exposure's steps, but for numbers of threads: products are the
     same for any."""
-    return configuration.plain_steps(reference_step().parameters(target(wildcards)))
+    return configuration.plain_steps(parameters_of(target(wildcards)))
 
 
 @cache
@@ -24,12 +24,12 @@ def reference_step():
 
 def parameters_of(exposure):
     """Return the parameters of an exposure's steps, with what parameter references say."""
-    return reference_step().parameters(exposure)
+    return or_exit(reference_step().parameters, exposure)
 
 
 def manifest_of(wildcards):
     """Return the file that lists an exposure's references."""
-    return reference_step().manifest(target(wildcards))
+    return or_exit(reference_step().manifest, target(wildcards))
 
 
 def memory_of(wildcards, threads, attempt):

@@ -19,12 +19,12 @@ def cutouts_of(wildcards):
 
 def manifest_of_cutouts(wildcards):
     """Return the file that lists a grism exposure's references."""
-    return reference_step().slitless(wildcards.exposure, cutouts_of(wildcards))
+    return or_exit(reference_step().slitless, wildcards.exposure, cutouts_of(wildcards))
 
 
 def beside_cutouts(wildcards):
     """Return the direct image, segmentation map and catalogue of a grism exposure."""
-    return or_exit(files_beside, cutouts_of(wildcards))
+    return files_beside(cutouts_of(wildcards))
 
 
 def memory_of_slitless(wildcards, attempt):

@@ -10,6 +10,7 @@ from onramp.wfss.background import background, mesh
 
 log = logging.getLogger("onramp")
 
+BRIGHTER = 2 / 3  # of the sources, than the background; of those of another image it is half
 MIDDLE = 0.5
 """Added to a pixel's number to give the place at which its light is taken."""
 
@@ -81,7 +82,7 @@ def extract(image, segmentation, path) -> Extracted:
     Raises
     ------
     InputError
-        If no background can be found.
+        If no background can be found, or many sources are not brighter than it.
     """
     # numpy finds what is set in a flat array of bool many times faster than in an image
     rows, columns = np.divmod(np.flatnonzero(segmentation != 0), segmentation.shape[1])
@@ -94,7 +95,22 @@ def extract(image, segmentation, path) -> Extracted:
             f"{path}: no part of the image has enough data for a background; give the direct image "
             "as it was combined"
         )
-    return Extracted(rows, columns, labels, image[rows, columns] - sky)
+    flux = image[rows, columns] - sky
+    _check_light(labels, flux, path)
+    return Extracted(rows, columns, labels, flux)
+
+
+def _check_light(labels, flux, path):
+    """Raise InputError if too few sources are brighter than the background."""
+    seen = np.isfinite(flux)
+    _, places = np.unique(labels[seen], return_inverse=True)
+    light = np.bincount(places, flux[seen])
+    if np.count_nonzero(light > 0) < BRIGHTER * light.size:
+        raise InputError(
+            f"{path}: {np.count_nonzero(light <= 0)} of {light.size} sources of the segmentation "
+            "map are no brighter than the background here; give the image that the map was made "
+            "from"
+        )
 
 
 def find(extracted, wcs, grism, path) -> LabelledPixels:

@@ -68,20 +68,13 @@ def find_files(header, path, given):
 
 
 def beside(path):
-    """
-    Return the paths that a file of cutouts names.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, or one is not there.
-    """
+    """Return the paths that a file of cutouts names; what is missing is for its job to tell."""
     path = Path(path)
     try:
-        header = read_primary(path)
-    except OSError as problem:
-        raise InputError(f"{path}: {problem.strerror or problem}") from problem
-    return [str(file) for file in find_files(header, path, {}) if file is not None]
+        found = find_files(read_primary(path), path, {})
+    except (OSError, InputError):
+        return []
+    return [str(file) for file in found if file is not None]
 
 
 @cache
