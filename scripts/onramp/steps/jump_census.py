@@ -11,9 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.column_sort import sort_block
 from onramp.flags import JUMP_DET, NO_GAIN_VALUE, REFERENCE_PIXEL
-from onramp.kernels import kernel, median_in_place, scalar_kernel
-from onramp.steps.differences import BAD
+from onramp.kernels import LANES, NO, ZERO, inner_kernel, kernel, scalar_kernel
+from onramp.pixels import in_one_row
+from onramp.steps.differences import BAD, middle_of_column, sortable
 
 HALO = 1
 """Rows around a band that its census depends on."""
@@ -22,8 +24,6 @@ SIZE_EDGES = 10.0 ** np.linspace(1.0, 5.5, 19)
 """Edges of the bins of sizes [e-]; there is one more bin below and one above."""
 WORD = 8  # flags looked at together
 BLIND = np.uint32(REFERENCE_PIXEL | NO_GAIN_VALUE)
-FLAGS = np.uint64(int.from_bytes([BAD | JUMP_DET] * WORD))
-EACH = np.uint64(int.from_bytes([1] * WORD))  # the lowest bit of each flag
 SEARCHED, FLAGGED, CLEARLY, EVENTS = range(4)
 JUMP_SIZES, EVENT_SIZES = range(2)
 
@@ -55,11 +55,20 @@ class JumpCensus(NamedTuple):
 
 
 class _Samples(NamedTuple):
-    """The samples of a band, and their flags eight at a time."""
+    """The samples of a band, and their flags."""
 
     data: np.ndarray
     groupdq: np.ndarray
-    words: np.ndarray
+
+
+class _Room(NamedTuple):
+    """Room for some jumps at a time: their differences, and those of their ramps' other groups."""
+
+    own: np.ndarray
+    others: np.ndarray
+    block: np.ndarray
+    usable: np.ndarray
+    medians: np.ndarray
 
 
 class _Pixels(NamedTuple):
@@ -70,6 +79,7 @@ class _Pixels(NamedTuple):
     variance: np.ndarray
     known: np.ndarray
     lost: np.ndarray
+    jumps: np.ndarray
     columns: np.ndarray
     rows: np.ndarray
 
@@ -121,11 +131,10 @@ def take_census(data, groupdq, pixeldq, gain, variance, nframes, outputs, inner)
         )
     first, last, _ = inner.indices(ny)
     census = JumpCensus.empty(data.shape[1], outputs.number)
-    flags = np.pad(groupdq, ((0, 0), (0, 0), (0, 0), (0, -nx % WORD))) if nx % WORD else groupdq
-    samples = _Samples(data, groupdq, np.ascontiguousarray(flags).view(np.uint64))
+    samples = _Samples(in_one_row(data), in_one_row(groupdq))
     known = np.empty((ny, nx), np.bool_)
-    lost = np.zeros(nx, np.int64)
-    pixels = _Pixels(pixeldq, gain, variance, known, lost, outputs.columns, outputs.rows)
+    lost, jumps = np.zeros(nx, np.int32), np.zeros(nx + -nx % WORD, np.bool_)
+    pixels = _Pixels(pixeldq, gain, variance, known, lost, jumps, outputs.columns, outputs.rows)
     nints, ngroups = data.shape[:2]
     _count_pixels(pixels, first, last, census.by_amplifier[SEARCHED])
     census.by_group[SEARCHED, 1:] = nints * census.by_amplifier[SEARCHED].sum()
@@ -153,24 +162,34 @@ def _count_pixels(pixels, first, last, by_amplifier):
 
 
 @scalar_kernel
-def _excess(samples, gain, ramp, group, values):
-    """Return the excess [e-] of a difference over the median of the clean ones, and that."""
-    data, groupdq, _ = samples
-    integration, y, x = ramp
-    count = np.int64(0)
-    found = np.float32(np.nan)
+def _load_differences(samples, plane, gains, places, room):
+    """
+    Fill in some jumps' own differences, and those of the other groups of their ramps.
+
+    These are NaN where they are unusable or jumps themselves.
+    """
+    data, groupdq = samples
+    integration, group = plane
     for g in range(1, data.shape[1]):
-        flags = groupdq[integration, g, y, x]
-        if (flags | groupdq[integration, g - 1, y, x]) & BAD:
-            continue
-        diff = data[integration, g, y, x] * gain - data[integration, g - 1, y, x] * gain
-        if g == group:
-            found = diff
-        elif not flags & JUMP_DET and not np.isnan(diff):
-            values[count] = diff
-            count += 1
-    median = median_in_place(values, count)
-    return found - median, median
+        now, before = data[integration, g, 0], data[integration, g - 1, 0]
+        flags, flags_before = groupdq[integration, g, 0], groupdq[integration, g - 1, 0]
+        others = room.others[g - 1]
+        for k in range(places.size):
+            x = np.uintp(places[k])
+            flag = flags[x]
+            bad = ((flag | flags_before[x]) & BAD) | (flag & JUMP_DET)
+            diff = now[x] * gains[x] - before[x] * gains[x]
+            others[k] = np.float32(np.nan) if bad != 0 else diff
+            room.own[k] = diff if g == group else room.own[k]
+
+
+@scalar_kernel
+def _find_medians(count, room):
+    """Find the medians of the usable differences of other groups."""
+    sortable(room.others, NO, room.block, room.usable)
+    sort_block(room.block)
+    for k in range(count):
+        room.medians[k] = middle_of_column(room.block, k, ZERO, room.usable[k])
 
 
 @scalar_kernel
@@ -231,9 +250,12 @@ def _charge(clear, stride, place, back):
 
 
 @scalar_kernel
-def _all_bad(word):
-    """Return whether each of the flags looked at together is one of a bad sample (bit 0 or 1)."""
-    return (word | (word >> np.uint64(1))) & EACH == EACH
+def _look_at_row(flags, before, known, lost, jumps):
+    """Count unusable differences of a row's pixels in `lost`; fill in which others are jumps."""
+    for x in range(known.size):
+        bad = ((flags[x] | before[x]) & BAD) != 0
+        lost[x] += known[x] & bad
+        jumps[x] = known[x] & (not bad) & ((flags[x] & JUMP_DET) != 0)
 
 
 @scalar_kernel
@@ -241,41 +263,33 @@ def _find_flagged(samples, pixels, plane, rows, places, by_amplifier):
     """
     Find a plane's jumps among the pixels that can be searched.
 
-    Fills `places` with their positions in a plane that has a border of one pixel, and takes
+    Fills `places` with the numbers of their pixels, and takes
     differences that are not usable out of `by_amplifier`, those of the given rows. Returns how many
     there are of each.
     """
-    _, groupdq, words = samples
     integration, group = plane
     ny, nx = pixels.known.shape
-    found = taken = whole = 0
+    lost, jumps = pixels.lost, pixels.jumps
+    words = jumps.view(np.uint64)
+    found = taken = 0
     for y in range(ny):
-        known, lost, lane = pixels.known[y], pixels.lost, pixels.rows[y]
-        counts = rows[0] <= y < rows[1]
-        for n in range(words.shape[3]):
-            word = words[integration, group, y, n] | words[integration, group - 1, y, n]
-            if not word & FLAGS:
-                continue
-            last = min(n * WORD + WORD, nx)
-            if _all_bad(word):
-                for x in range(n * WORD, last):
-                    lost[x] += known[x] & counts
-                whole += 1
-                continue
-            for x in range(n * WORD, last):
-                flags = groupdq[integration, group, y, x]
-                if not known[x]:
-                    continue
-                if (flags | groupdq[integration, group - 1, y, x]) & BAD:
-                    by_amplifier[pixels.columns[x] + lane] -= counts
-                    taken += counts
-                elif flags & JUMP_DET:
-                    places[found] = (y + 1) * (nx + 2) + x + 1
-                    found += 1
-        if whole and (y + 1 == ny or pixels.rows[y + 1] != lane):
-            whole = 0
+        row = slice(y * nx, (y + 1) * nx)
+        flags = samples.groupdq[integration, group, 0, row]
+        before = samples.groupdq[integration, group - 1, 0, row]
+        _look_at_row(flags, before, pixels.known[y], lost, jumps)
+        for n in range(words.size):
+            if words[n]:
+                for x in range(n * WORD, n * WORD + WORD):
+                    places[found] = y * nx + x
+                    found += jumps[x]
+        last = y + 1 == ny or pixels.rows[y + 1] != pixels.rows[y]
+        counted = rows[0] <= y < rows[1]
+        if not counted:
             for x in range(nx):
-                by_amplifier[pixels.columns[x] + lane] -= lost[x]
+                lost[x] = 0
+        elif last or y + 1 == rows[1]:
+            for x in range(nx):
+                by_amplifier[pixels.columns[x] + pixels.rows[y]] -= lost[x]
                 taken += lost[x]
                 lost[x] = 0
     return found, taken
@@ -304,39 +318,56 @@ def _count(samples, pixels, nframes, first, last, census):
     are averaged, a second one holds the group before.
     """
     by_group, by_amplifier, sizes = census
-    nints, ngroups, ny, nx = samples.data.shape
+    nints, ngroups = samples.data.shape[:2]
+    ny, nx = pixels.known.shape
+    gains, variances = pixels.gain.reshape(-1), pixels.variance.reshape(-1)
     planes = 2 if nframes > 1 else 1
     stride = nx + 2
     size = (ny + 2) * stride
     clear = np.zeros(planes * size, np.float32)
-    places = np.empty((planes, ny * nx), np.int32)
+    places = np.empty((planes, ny * nx + 1), np.int32)
     found = np.zeros(planes, np.int64)
-    values = np.empty(ngroups)
+    room = _room(ngroups)
     for i in range(nints):
         for g in range(1, ngroups):
             plane = g % planes
             for old in range(planes):
                 if old == plane or g == 1:
                     for n in range(found[old]):
-                        clear[old * size + places[old, n]] = 0
+                        place = places[old, n]
+                        clear[old * size + (place // nx + 1) * stride + place % nx + 1] = 0
                     found[old] = 0
             found[plane], lost = _find_flagged(
                 samples, pixels, (i, g), (first, last), places[plane], by_amplifier[SEARCHED]
             )
             by_group[SEARCHED, g] -= lost
-            for n in range(found[plane]):
-                y, x = places[plane, n] // stride - 1, places[plane, n] % stride - 1
-                excess, median = _excess(samples, pixels.gain[y, x], (i, y, x), g, values)
-                if excess > CLEAR * np.sqrt(np.abs(median) + pixels.variance[y, x] / nframes):
-                    clear[plane * size + places[plane, n]] = excess
-                if first <= y < last:
-                    by_group[FLAGGED, g] += 1
-                    by_amplifier[FLAGGED, pixels.columns[x] + pixels.rows[y]] += 1
-                    sizes[JUMP_SIZES, _bin(excess)] += 1
+            for start in range(0, found[plane], LANES):
+                some = places[plane, start : min(start + LANES, found[plane])]
+                _load_differences(samples, (i, g), gains, some, room)
+                _find_medians(some.size, room)
+                for k in range(some.size):
+                    y, x = some[k] // nx, some[k] % nx
+                    median = room.medians[k]
+                    excess = room.own[k] - median
+                    if excess > CLEAR * np.sqrt(np.abs(median) + variances[some[k]] / nframes):
+                        clear[plane * size + (y + 1) * stride + x + 1] = excess
+                    if first <= y < last:
+                        by_group[FLAGGED, g] += 1
+                        by_amplifier[FLAGGED, pixels.columns[x] + pixels.rows[y]] += 1
+                        sizes[JUMP_SIZES, _bin(excess)] += 1
             back = (planes - 1) * (1 - 2 * plane) * size
             for n in range(found[plane]):
-                place = plane * size + places[plane, n]
-                y, x = places[plane, n] // stride - 1, places[plane, n] % stride - 1
+                y, x = places[plane, n] // nx, places[plane, n] % nx
+                place = plane * size + (y + 1) * stride + x + 1
                 if clear[place] > 0 and first <= y < last:
                     lane = pixels.columns[x] + pixels.rows[y]
                     _count_clear(clear, stride, place, back, g, lane, census)
+
+
+@inner_kernel
+def _room(ngroups):
+    size = max(ngroups - 1, 1), LANES
+    return _Room(
+        np.zeros(LANES, np.float32), np.zeros(size, np.float32), np.empty(size, np.float32),
+        np.empty(LANES, np.int32), np.empty(LANES),
+    )  # fmt: skip
