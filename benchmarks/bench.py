@@ -62,14 +62,20 @@ def _step_row(name, found, problems):
         stream=statistics.median(took["stream"] for took in found["onramp"]),
         two_threads=_two_to_one(pair["passage"] for pair in threads),
         two_computing=_two_to_one(pair["computing"] for pair in threads),
+        reported=_median(took.get("reported") for took in found["onramp"]),
         problems=tuple(problems), rounds=found,
     )  # fmt: skip
 
 
+def _median(values):
+    """Return the median, None if nothing is known."""
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
 def _two_to_one(walls):
     """Return the median of the ratios of two wall times, None if there are none."""
-    ratios = [two / one for one, two in walls]
-    return statistics.median(ratios) if ratios else None
+    return _median(two / one for one, two in walls)
 
 
 def first_compilation(folder):

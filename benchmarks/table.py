@@ -7,7 +7,7 @@ from costs import Cost
 COLUMNS = (
     *("case", "reference CPU s", "onramp CPU s", "ratio", "target", "reference MB", "onramp MB"),
     *("target MB", "multiple of streaming", "two threads / one", "the same, only computing"),
-    "ns a sample",
+    *("ns a sample", "with the jump report"),
 )
 
 
@@ -28,6 +28,8 @@ class Row(NamedTuple):
     """The same of threads that share neither memory nor bands, measured in turn with it."""
     sample_ns: float | None = None
     """CPU time for each sample, the start of the process taken off [ns]."""
+    reported: float | None = None
+    """CPU seconds with the jump report, which the reference does not make."""
     problems: tuple = ()
     """How the results disagree with the reference's, or of two threads with those of one."""
     rounds: dict | None = None
@@ -55,6 +57,7 @@ class Row(NamedTuple):
             _number(self.two_threads, 2),
             _number(self.two_computing, 2),
             _number(self.sample_ns, 1),
+            _number(self.reported),
         )
 
     def record(self):

@@ -31,7 +31,7 @@ def test_truncated_files_are_dropped(results, name):
         path.write_bytes(path.read_bytes()[:length])
         assert find_truncated(results, ["x"]) == [path]
     (line,) = drop_truncated(results, ["x"], dryrun=True)
-    assert line.startswith(f"{path}: truncated")
+    assert line.startswith(f"{path}: shorter")
     assert path.exists()
     drop_truncated(results, ["x"])
     assert not path.exists()

@@ -75,7 +75,8 @@ def drop_truncated(results, names, pictures=True, dryrun=False) -> list[str]:
         if not dryrun:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
-        lines.append(f"{path}: truncated since it was made; it will be made again")
+        outcome = "a run makes it again, whatever is said below" if dryrun else "it is made again"
+        lines.append(f"{path}: shorter than it was made; {outcome}")
     return lines
 
 

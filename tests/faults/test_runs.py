@@ -100,7 +100,7 @@ def test_damaged_products_are_noticed(finished, expected):
     rate.write_bytes(whole[: len(whole) // 2])
     status, printed = finished.run("--dry-run", "--quiet", "host")
     assert status == 0
-    assert f"{rate.name}: truncated since it was made" in printed
+    assert f"{rate.name}: shorter than it was made; a run makes it again" in printed
     assert rate.stat().st_size == len(whole) // 2
     assert finished.rerun()[0] == {NIRCAM}
     check(finished, expected)
