@@ -28,6 +28,17 @@ class Field(NamedTuple):
     """(npixels,) float64, in the frame of the direct image of the grism exposure [pixel]."""
     y: np.ndarray
 
+    def check_light(self, path):
+        """Raise InputError if too few sources of an image are brighter than its background."""
+        if not self.labels.size:
+            return
+        dark = np.count_nonzero(~(np.add.reduceat(self.flux, self.starts[:-1]) > 0))
+        if dark > (1 - BRIGHTER) * self.labels.size:
+            raise InputError(
+                f"{path}: {dark} of {self.labels.size} sources of the segmentation map are no "
+                "brighter than the background here; give the image that the map was made from"
+            )
+
 
 class LabelledPixels(NamedTuple):
     """Labelled pixels as they follow each other in the image."""
@@ -82,7 +93,7 @@ def extract(image, segmentation, path) -> Extracted:
     Raises
     ------
     InputError
-        If no background can be found, or many sources are not brighter than it.
+        If no background can be found.
     """
     # numpy finds what is set in a flat array of bool many times faster than in an image
     rows, columns = np.divmod(np.flatnonzero(segmentation != 0), segmentation.shape[1])
@@ -95,22 +106,7 @@ def extract(image, segmentation, path) -> Extracted:
             f"{path}: no part of the image has enough data for a background; give the direct image "
             "as it was combined"
         )
-    flux = image[rows, columns] - sky
-    _check_light(labels, flux, path)
-    return Extracted(rows, columns, labels, flux)
-
-
-def _check_light(labels, flux, path):
-    """Raise InputError if too few sources are brighter than the background."""
-    seen = np.isfinite(flux)
-    _, places = np.unique(labels[seen], return_inverse=True)
-    light = np.bincount(places, flux[seen])
-    if np.count_nonzero(light > 0) < BRIGHTER * light.size:
-        raise InputError(
-            f"{path}: {np.count_nonzero(light <= 0)} of {light.size} sources of the segmentation "
-            "map are no brighter than the background here; give the image that the map was made "
-            "from"
-        )
+    return Extracted(rows, columns, labels, image[rows, columns] - sky)
 
 
 def find(extracted, wcs, grism, path) -> LabelledPixels:

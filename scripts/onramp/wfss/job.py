@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from astropy.io.fits import VerifyError
 
 from onramp import cores as core_counts
 from onramp import provenance
@@ -57,6 +58,16 @@ class WfssResult(NamedTuple):
     simulated: np.ndarray | None
     """(2048, 2048) float64 [DN/s]; None if no source was to be dispersed."""
     statistics: dict
+
+
+@contextlib.contextmanager
+def _told_headers(path):
+    """Tell of a card of the cutouts' header that cannot be read."""
+    try:
+        yield
+    except VerifyError as problem:
+        text = " ".join(str(problem).split())[:200]
+        raise InputError(f"{path}: {text}; mend the header") from problem
 
 
 class GrismJob:
@@ -115,7 +126,7 @@ class GrismJob:
             there is none.
         """
         started = time.perf_counter()
-        with contextlib.ExitStack() as stack:
+        with _told_headers(self.path), contextlib.ExitStack() as stack:
             stack.callback(self._discard)
             if self.threads > 1:
                 stack.enter_context(short_turns())
@@ -189,6 +200,8 @@ class GrismJob:
                 chosen = inputs.within_magnitude(catalogue, p.magnitude_limit, span, first)
                 field = pixels.field(chosen)
             log.info("%s: order %d: %d sources", self.name, span.order, field.labels.size)
+            if not found:
+                field.check_light(self.beside.direct_image)
             if field.labels.size:
                 found.append(DispersedOrder(grism, span, field, rules))
         self._check_sensitivity(found)
