@@ -181,7 +181,8 @@ def compare_threads(passage, results):
     """
     Return wall seconds with one thread and with two, and whether all bits are the same.
 
-    They are those of the fastest passes, which nothing else has delayed. Beside it those of `compute`: more than it does the second thread cannot give on a machine.
+    They are those of the fastest passes, which nothing else has delayed. Beside it those of
+    `compute`: more than it does the second thread cannot give on a machine.
     """
     expected = {name: values.copy() for name, values in results.arrays().items()}
     blocks = [np.zeros((100, 2048), np.float32) for _ in range(BLOCKS)]
