@@ -45,6 +45,8 @@ def test_results_are_arrays_with_a_header(exposure, references, tmp_path):
     result = Detector1.call(exposure.uncal, references=references)
     assert result.rate.sci.shape == (48, 40)
     assert result.rateints.sci.shape == (3, 48, 40)
+    name = exposure.uncal.name.removesuffix("_uncal.fits")
+    assert repr(result) == f"Detector1Result({name}_rate.fits, {name}_rateints.fits)"
     assert result.rate.sci.dtype == result.rate.err.dtype == np.float32
     assert result.rate.var_poisson.dtype == result.rate.var_rnoise.dtype == np.float32
     assert result.rate.dq.dtype == np.uint32

@@ -101,7 +101,10 @@ def _exposure_command(commands, name, what):
 def _add_exposure_options(command):
     command.add_argument("uncal", type=Path, metavar="FILE", help="the uncal file")
     command.add_argument(
-        "--references", metavar="FOLDER", help="folder of reference files, or crds"
+        "--references",
+        metavar="FOLDER",
+        help="folder of reference files, or crds; by default $ONRAMP_REFERENCES, or references "
+        "beside the file or in the current folder",
     )
     command.add_argument(
         "--crds_context",
@@ -114,7 +117,12 @@ def _add_exposure_options(command):
         action="append",
         help="file of parameters (pars-*.asdf or YAML), or folder of the former; may be repeated",
     )
-    command.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
+    command.add_argument(
+        "--output_dir",
+        metavar="FOLDER",
+        default=".",
+        help="for the products; by default the current folder",
+    )
     command.add_argument(
         "--save_results",
         metavar="BOOL",

@@ -54,6 +54,11 @@ class Detector1Result(NamedTuple):
     ramp: Product | None
     statistics: dict
 
+    def __repr__(self):
+        """Name the products, so that a notebook shows a line."""
+        names = [product.header["FILENAME"] for product in self[:3] if product is not None]
+        return f"{type(self).__name__}({', '.join(names)})"
+
 
 class ExposureJob:
     """One exposure on its way to its products: run once."""

@@ -156,7 +156,12 @@ def add_command(commands, count):
     command.add_argument(
         "--references", metavar="FOLDER", help="photom and wavelengthrange, or crds"
     )
-    command.add_argument("--output_dir", metavar="FOLDER", default=".", help="for the products")
+    command.add_argument(
+        "--output_dir",
+        metavar="FOLDER",
+        default=".",
+        help="for the products; by default the current folder",
+    )
     for name in FILES:
         command.add_argument(
             f"--{name}", metavar="FILE", help="instead of the one the header names"

@@ -1,7 +1,6 @@
 """wfss_contam beside the reference's, with the choices that follow it."""
 
 import json
-import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,10 +11,10 @@ import pytest
 from astropy.table import Table
 from onramp.wfss.simulation import simulate_grism
 from onramp.wfss_contam import WfssContam
-from wfss_cases import COMPATIBLE, LARGE, SCENES, SMALL
+from wfss_cases import COMPATIBLE, SCENES, SMALL
 
 HERE = Path(__file__).parent
-CASES = [*SMALL, *SCENES, *(LARGE if os.environ.get("CONFORMANCE") == "full" else ())]
+CASES = [*SMALL, *SCENES]
 
 
 @pytest.fixture(scope="module")

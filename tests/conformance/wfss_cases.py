@@ -54,5 +54,8 @@ SMALL = [
         {"polyfit_degree": 2, "l2_alpha": 0.0, "rejection_threshold": None}, FIELD,
     ),
 ]  # fmt: skip
-SCENES = [WfssCase("niriss-50", "niriss", 50), WfssCase("nircam-50", "nircam", 50)]
-LARGE = [WfssCase("niriss-200", "niriss", 200), WfssCase("nircam-200", "nircam", 200)]
+SCENES = [
+    WfssCase(f"{mode}-{sources}", mode, sources)
+    for sources in (50, 200)
+    for mode in ("niriss", "nircam")
+]
