@@ -60,6 +60,28 @@ def test_results_are_arrays_with_a_header(exposure, references, tmp_path):
         _ = result.rate.groupdq
 
 
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ({"firstgroup": 50}, "firstgroup=50, lastgroup=None leave fewer than two groups: ignored"),
+        ({"firstgroup": 4, "lastgroup": 2}, "lastgroup=2 leave fewer than two groups: ignored"),
+        ({"lastgroup": 9}, "firstgroup=None, lastgroup=9: there are groups 0 to 5"),
+        ({"firstgroup": 1, "lastgroup": 4}, None),
+    ],
+)
+def test_groups_that_are_not_taken_as_given_are_told(exposure, references, caplog, groups, told):
+    Detector1.call(exposure.uncal, references=references, steps={"ramp_fit": groups})
+    messages = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert len(messages) == (told is not None)
+    assert all(message.endswith(told) for message in messages)
+
+
+@pytest.mark.parametrize("cores", [0, 2.5, "half"])
+def test_cores_are_a_whole_number(exposure, references, cores):
+    with pytest.raises(ParameterError, match="give a whole number of at least 1"):
+        Detector1.call(exposure.uncal, references=references, cores=cores)
+
+
 def test_ramp_on_request(exposure, references):
     ramp = Detector1.call(exposure.uncal, references=references, save_calibrated_ramp=True).ramp
     assert ramp.sci.shape == ramp.groupdq.shape == (3, 6, 48, 40)

@@ -82,6 +82,37 @@ def test_what_was_made_is_as_recorded(folder, cores):
     assert found.inputs == 2 + 7  # uncal files; references that both have used
 
 
+def test_a_product_stands_for_its_record(folder):
+    found = verify(product(folder))
+    assert (found.records, found.findings) == (1, [])
+    with pytest.raises(InputError, match=r"no \*_provenance.json beside it tells of it"):
+        verify(product(folder, "ramp"))
+
+
+def test_the_folder_of_slitless_products_is_looked_at(folder):
+    inner = folder / "results" / "wfss_contam"
+    inner.mkdir()
+    for path in (folder / "results").glob(f"{NAME}*"):
+        path.rename(inner / path.name)
+    assert verify(folder / "results").records == len(SEEDS)
+    (inner / f"{NAME}_rate.fits").unlink()
+    (finding,) = verify(folder / "results").findings
+    assert finding.file == str(inner / f"{NAME}_rate.fits")
+
+
+def test_products_of_an_earlier_run_are_told(folder, caplog):
+    uncal = next((folder / "uncal").glob(f"{NAME}*"))
+    options = uncal, folder / "results", Detector1Parameters(), folder / "references", {}
+    process_exposure(*options, save_calibrated_ramp=True)
+    assert not caplog.records
+    process_exposure(*options)
+    (told,) = caplog.records
+    assert told.message.startswith(f"{product(folder, 'ramp')}: is of an earlier run")
+    assert [str(found) for found in verify(folder / "results").findings] == [
+        f"{product(folder, 'ramp')}: no record tells of it"
+    ]
+
+
 def test_one_record(folder):
     product(folder, name=NAMES[1]).unlink()
     found = verify(record(folder))

@@ -317,6 +317,9 @@ class ExposureJob:
     def _small_files(self, stream, exposure, chosen):
         """Yield what lies beside the products, the record of them last; about to appear."""
         files = [product for product in self.open_products if isinstance(product, ProductFile)]
+        provenance.tell_left_over(
+            self.output_dir, exposure.name, [file.path.name for file in files]
+        )
         record = provenance.record(
             exposure.name, self.provenance, chosen, folder_of(self.folder), files,
             save_ramp=self.save_ramp, threads=self.threads, begun=self.begun,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import platform
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from onramp import cores, origins
 from onramp.errors import InputError
 from onramp.parameters import Detector1Parameters
 from onramp.software import processor, software
+
+log = logging.getLogger("onramp")
 
 FORMAT = "onramp-provenance"
 VERSION = 1
@@ -182,6 +185,29 @@ def record(
         ],
     }
     return json.dumps(content, indent=1) + "\n"
+
+
+def tell_left_over(folder, name, written):
+    """
+    Warn of an earlier run's products that this one does not write again.
+
+    Parameters
+    ----------
+    folder : path
+        Of the products.
+    name : str
+        Of the record, without its ending.
+    written : iterable of str
+        Names of the products.
+    """
+    path = Path(folder, f"{name}{ENDING}")
+    if not path.exists():
+        return
+    from onramp.provenance_record import left_over
+
+    for product in left_over(path, written):
+        log.warning("%s: is of an earlier run, with other parameters: no record tells of it now",
+                    Path(folder, product))  # fmt: skip
 
 
 def _moment(date):

@@ -201,13 +201,17 @@ def test_progress(tell, tmp_path, monkeypatch):
     (tmp_path / "a_statistics.json").write_text('{"seconds": 1.26, "peak_mb": 210.4}')
     (tmp_path / "b_pipecrash.txt").write_text('exposure: "b"\nreason: "b is bad"\n')
     assert tell("RUN_INFO", stats={"detector1": 10, "all": 1}) == ""
-    for number, name in enumerate("abc"):
+    (tmp_path / "logs").mkdir(exist_ok=True)
+    (tmp_path / "logs" / "d.log").write_text("d: NIRCAM\nd: interrupted\n")
+    for number, name in enumerate("abcd"):
         begun = {"jobid": number, "rule_name": "detector1", "wildcards": {"exposure": name}}
         assert tell("JOB_INFO", **begun) == ""
     assert tell("JOB_FINISHED", job_id=0) == "[ 1/10] a: 1.3 s, 210 MB\n"
     assert tell("JOB_ERROR", jobid=1, rule_name="detector1") == "[ 2/10] b: failed: b is bad\n"
     line = tell("JOB_ERROR", jobid=2, rule_name="detector1")
     assert line == f"[ 3/10] c: ended without a word; see {tmp_path}/logs/c.log\n"
+    line = tell("JOB_ERROR", jobid=3, rule_name="detector1")
+    assert line == "[ 4/10] d: failed: interrupted\n"
     assert tell("JOB_FINISHED", job_id=7) == ""
     line = tell("JOB_ERROR", jobid=8, rule_name="quicklook", log=["a.log"])
     assert line == "quicklook failed; see a.log\n"

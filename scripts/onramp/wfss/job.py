@@ -324,6 +324,7 @@ class GrismJob:
 
     def _record(self, folder, products):
         name = f"{self.name}{RECORD}"
+        provenance.tell_left_over(folder, name, [product.path.name for product in products])
         read = {
             kind: references.Reference(path, provenance.digest_file(path)[1])
             for kind, path in self.beside._asdict().items()
