@@ -45,6 +45,17 @@ def test_turns_are_as_long_as_before_once_they_need_not_be_short():
     assert sys.getswitchinterval() == before > TURN
 
 
+def test_turns_of_several_threads_end_in_any_order():
+    before = sys.getswitchinterval()
+    first, second = short_turns(), short_turns()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert sys.getswitchinterval() < before
+    second.__exit__(None, None, None)
+    assert sys.getswitchinterval() == before
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("count", [0, 1, 8, 9, 200])
 def test_results_come_in_the_order_of_their_tasks(threads, count):

@@ -75,7 +75,7 @@ def test_what_is_no_mask_is_refused(exposure, tmp_path):
         ("niriss_soss", {"mask_science_regions": True}, "no pastasoss reference .* override_"),
         ("nirspec_bots", MEDIAN_IMAGE, "extracted spectra for NRS_BRIGHTOBJ; give them with light"),
         ("niriss_soss", MEDIAN_IMAGE, "no pastasoss reference .* override_pastasoss, or fluxes"),
-        ("nircam_sub", {"autoparam": True}, "no flat reference .* N/A to do without it"),
+        ("nircam_sub", {"autoparam": True}, "no flat reference .*N/A to do without it"),
     ],
 )
 def test_what_is_missing_is_told_in_one_line(tmp_path, mode, cleaning, says):

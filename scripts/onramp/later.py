@@ -2,11 +2,14 @@
 
 import functools
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 
 TURN = 3e-4
 """How long a thread may keep the interpreter from another that waits for it [s]."""
+
+_turns, _short, _before = threading.Lock(), 0, 0.0
 
 
 class Later(AbstractContextManager):
@@ -46,9 +49,16 @@ def short_turns():
     A thread that computes without it and comes back for a moment waits as long as a turn lasts
     while another is busy in Python; by default that is 5 ms.
     """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(TURN, before))
+    global _short, _before  # several threads may ask for them at once
+    with _turns:
+        if not _short:
+            _before = sys.getswitchinterval()
+            sys.setswitchinterval(min(TURN, _before))
+        _short += 1
     try:
         yield
     finally:
-        sys.setswitchinterval(before)
+        with _turns:
+            _short -= 1
+            if not _short:
+                sys.setswitchinterval(_before)

@@ -153,25 +153,6 @@ def find_record(path) -> tuple[Path, Record]:
     raise InputError(f"{path}: no *{ENDING} beside it tells of it; give a product or its record")
 
 
-def left_over(path, written) -> list[str]:
-    """
-    Return the products of the record of an earlier run that are there and not written again.
-
-    Parameters
-    ----------
-    path : Path
-        The record that is about to be replaced, if there is one.
-    written : iterable of str
-        Names of the products of this run.
-    """
-    try:
-        earlier = load(path)
-    except RecordError:
-        return []
-    names = {product.file for product in earlier.products}.difference(written)
-    return sorted(name for name in names if path.with_name(name).exists())
-
-
 def load(path) -> Record:
     """
     Read a record and check it against its schema.
