@@ -82,6 +82,11 @@ def test_cores_are_a_whole_number(exposure, references, cores):
         Detector1.call(exposure.uncal, references=references, cores=cores)
 
 
+def test_cores_may_be_a_number_of_numpy(exposure, references):
+    result = Detector1.call(exposure.uncal, references=references, cores=np.int64(1))
+    assert result.statistics["threads"] == {"jump": 1, "ramp_fit": 1}
+
+
 def test_ramp_on_request(exposure, references):
     ramp = Detector1.call(exposure.uncal, references=references, save_calibrated_ramp=True).ramp
     assert ramp.sci.shape == ramp.groupdq.shape == (3, 6, 48, 40)

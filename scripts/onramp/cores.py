@@ -1,6 +1,7 @@
 """How many threads a step may take: `maximum_cores` against the cores granted to this process."""
 
 import os
+from numbers import Integral
 from pathlib import Path
 
 from onramp.errors import ParameterError
@@ -32,9 +33,9 @@ def checked(cores) -> int:
     """
     if cores is None:
         return granted()
-    if isinstance(cores, bool) or not isinstance(cores, int) or cores < 1:
+    if isinstance(cores, bool) or not isinstance(cores, Integral) or cores < 1:
         raise ParameterError(f"cores={cores!r}: give a whole number of at least 1")
-    return cores
+    return int(cores)
 
 
 def _control_group_quota():

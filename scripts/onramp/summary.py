@@ -174,7 +174,7 @@ def summarise(results, names, pictures=True) -> str:
     write(table, results / "summary.tsv")
     counts = table["state"].value_counts()
     total = ", ".join(f"{counts[state]} {state}" for state in ORDER if state in counts)
-    slitless = all(name.startswith(f"{STEP}/") for name in table["exposure"])
+    slitless = len(table) and all(name.startswith(f"{STEP}/") for name in table["exposure"])
     products = f"_{STEP}.fits" if slitless else "_rate.fits, _rateints.fits"
     places = {
         "products": f"{results}/<exposure>{products}",

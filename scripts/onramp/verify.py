@@ -16,10 +16,10 @@ from onramp.parameter_record import text as text_of_parameters
 from onramp.product_list import SUFFIXES
 from onramp.provenance import ENDING
 from onramp.provenance_record import Record, RecordError, find_record, load, open_regular
+from onramp.wfss_contam import STEP
 
-ENDINGS = *SUFFIXES, "wfss_contam", "simul", "simul_slits", "contam"
+ENDINGS = *SUFFIXES, STEP, "simul", "simul_slits", "contam"
 HEADER_START = 28_800  # bytes
-SLITLESS = "wfss_contam"  # folder of a workflow's slitless products, in that of the others
 
 
 class Finding(NamedTuple):
@@ -82,12 +82,13 @@ def verify(path, cores=None, inputs=True) -> Verification:
         If there is no record.
     """
     path = Path(path)
-    folders = [path, path / SLITLESS] if (path / SLITLESS).is_dir() else [path]
+    slitless = path / STEP  # where a workflow has the products of that step
+    folders = [path, slitless] if slitless.is_dir() else [path]
     records = [find_record(path)[0]] if path.name.endswith(".fits") else [path]
     if not path.is_file():
         records = _records(*folders)
     known = _Inputs()
-    with ThreadPoolExecutor(cores or core_counts.granted()) as pool:
+    with ThreadPoolExecutor(core_counts.checked(cores)) as pool:
         found = list(pool.map(partial(_verify_record, known=known if inputs else None), records))
         list(pool.map(known.check, known.files()))
     findings = [finding for each in found for finding in each.findings]
