@@ -1,5 +1,6 @@
 """The files that belong to a grism exposure, and whether they belong together."""
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,12 @@ from onramp.wfss import field, trees
 from onramp.wfss.sampling import OrderRange
 from onramp.wfss.traces import Grism
 
+log = logging.getLogger("onramp")
+
 EXPOSURE_TYPES = "NIS_WFSS", "NRC_WFSS"
 RATE = "DN/s"
 MAGNITUDE = "isophotal_abmag"
-AT_HOME = 0.5  # of the catalogue's sources that lie on their own label
+AT_HOME = 0.5  # of a catalogue's sources are on their label, of cutouts under their source's light
 
 
 class Mode(NamedTuple):
@@ -287,6 +290,63 @@ def within_magnitude(catalogue, limit, span, first_least):
         limit = limit + 2.5 * np.log10(first_least / span.response.least())
     magnitudes = np.asarray(catalogue[MAGNITUDE], float)
     return np.asarray(catalogue["label"], np.int64)[magnitudes < limit]
+
+
+def check_sensitivity(orders, references):
+    """
+    Warn of orders that are not calibrated at any of their wavelengths.
+
+    Parameters
+    ----------
+    orders : list of DispersedOrder
+    references : dict of str to Reference
+
+    Raises
+    ------
+    ReferenceFileError
+        If that is all of them.
+    """
+    dark = [order.order for order in orders if not order.calibrated]
+    if not dark:
+        return
+    text = (
+        f"{references['photom'].path}: has no sensitivity at the wavelengths of order "
+        f"{', '.join(map(str, dark))} in {references['wavelengthrange'].path}"
+    )
+    if len(dark) == len(orders):
+        raise ReferenceFileError(f"{text}; give the references of the grism mode")
+    log.warning("%s: nothing is predicted there", text)
+
+
+def check_place(path, direct_image, orders, cutouts, own):
+    """
+    Check that most cutouts are where the light of their sources falls.
+
+    Parameters
+    ----------
+    path, direct_image : path
+        Of the cutouts and of the direct image, for the message.
+    orders : list of DispersedOrder
+    cutouts : list of Cutout
+    own : list
+        Of each cutout: (ny, nx) array, its source's light; None if it is unknown.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    bright = {(n.order, int(label)) for n in orders if n.calibrated for label in n.labels}
+    expected = [
+        light for cutout, light in zip(cutouts, own) if (cutout.order, cutout.source) in bright
+    ]
+    lit = sum(light is not None and bool(light.any()) for light in expected)
+    if lit < AT_HOME * len(expected):
+        raise InputError(
+            f"{path}: in {len(expected) - lit} of {len(expected)} cutouts falls no light of their "
+            f"sources in {direct_image}; give the direct image and the segmentation map that the "
+            "cutouts were made with"
+        )
 
 
 def read_grism(file):

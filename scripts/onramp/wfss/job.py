@@ -13,7 +13,7 @@ from astropy.io.fits import VerifyError
 
 from onramp import cores as core_counts
 from onramp import provenance
-from onramp.errors import InputError, ReferenceFileError
+from onramp.errors import InputError
 from onramp.later import Later, short_turns
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
@@ -31,7 +31,6 @@ from onramp.wfss_contam import RECORD, STEP
 log = logging.getLogger("onramp")
 
 COMPLETE, SKIPPED = "COMPLETE", "SKIPPED"
-AT_HOME = 0.5  # of the cutouts that hold light of their own source
 
 
 class CutoutResult(NamedTuple):
@@ -204,21 +203,8 @@ class GrismJob:
                 field.check_light(self.beside.direct_image)
             if field.labels.size:
                 found.append(DispersedOrder(grism, span, field, rules))
-        self._check_sensitivity(found)
+        inputs.check_sensitivity(found, self.chosen)
         return found
-
-    def _check_sensitivity(self, orders):
-        """Warn of orders that are not calibrated anywhere; InputError if that is all of them."""
-        dark = [order.order for order in orders if not order.samples.weights.any()]
-        if not dark:
-            return
-        text = (
-            f"{self.chosen['photom'].path}: has no sensitivity at the wavelengths of order "
-            f"{', '.join(map(str, dark))} in {self.chosen['wavelengthrange'].path}"
-        )
-        if len(dark) == len(orders):
-            raise ReferenceFileError(f"{text}; give the references of the grism mode")
-        log.warning("%s: nothing is predicted there", text)
 
     def _catalogue(self, labels):
         if self.beside.catalogue is None:
@@ -241,7 +227,7 @@ class GrismJob:
             log.warning("%s: no sources to disperse; the step is skipped", self.name)
             return None, 0
         found = scene.compose(orders, self.cutouts, self.threads, p.cutouts)
-        self._check_place(orders, found)
+        inputs.check_place(self.path, self.beside.direct_image, orders, self.cutouts, found.own)
         fitted = 0
         if p.polyfit_degree:
             if self.header.get("S_BKDSUB") != COMPLETE:
@@ -256,22 +242,6 @@ class GrismJob:
             )
         self._lap("disperse")
         return found, fitted
-
-    def _check_place(self, orders, found):
-        """Raise InputError if most cutouts are not where the light of their sources falls."""
-        dispersed = {(order.order, int(label)) for order in orders for label in order.labels
-                     if order.samples.weights.any()}  # fmt: skip
-        owns = [
-            own for cutout, own in zip(self.cutouts, found.own)
-            if (cutout.order, cutout.source) in dispersed
-        ]  # fmt: skip
-        lit = sum(own is not None and bool(own.any()) for own in owns)
-        if lit < AT_HOME * len(owns):
-            raise InputError(
-                f"{self.path}: in {len(owns) - lit} of {len(owns)} cutouts falls no light of their "
-                f"sources in {self.beside.direct_image}; give the direct image and the "
-                "segmentation map that the cutouts were made with"
-            )
 
     def _observed(self, cutout):
         hdus = cutout.sci, cutout.err, cutout.dq

@@ -67,6 +67,11 @@ class DispersedOrder:
             self._samples.append(sampling.samples(grism, span, waves, rules.inverse, rules.degree))
         self.samples = self._samples[0] if self._samples else None
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether light of any wavelength is predicted."""
+        return bool(self.samples.weights.any())
+
     def __contains__(self, label):
         return label in self._places
 
