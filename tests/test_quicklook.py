@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from onramp import flags, quicklook
 from onramp.detector1 import Detector1
+from onramp.exposure import Exposure
 from onramp.jump_report import make_report, report_as_dict
 from onramp.quicklook_jumps import draw_report
 from onramp.simulate import simulate
@@ -101,6 +102,21 @@ def test_plots_of_the_jump_report_show_its_numbers():
     assert sizes.get_title(loc="left").startswith("sizes   median ")
 
 
+def test_a_group_that_tells_little_does_not_flatten_the_others():
+    report = a_report(np.array([60, 60, 60, 60]))
+    report["by_group"]["error"][1] = 1000.0
+    groups, *_ = shown(report)
+    assert groups.get_ylim()[1] < 50
+
+
+def test_ticks_of_the_bar_have_one_digit():
+    assert quicklook._round_ticks(np.array([0.243, 0.852, 7.26]), 0.1, 9.0).tolist() == [
+        0.2, 0.9, 7.0
+    ]  # fmt: skip
+    narrow = np.array([10.01, 10.02, 10.03])
+    assert quicklook._round_ticks(narrow, 10.005, 10.04).tolist() == narrow.tolist()
+
+
 def test_plots_without_a_search():
     groups, *others = shown(a_report(0, searched=0))
     assert groups.get_title(loc="left") == "jumps: not searched"
@@ -144,3 +160,23 @@ def test_ramps_shown_are_those_of_their_pixels(tmp_path, mode):
     bright = {ramp.title: ramp for ramp in ramps}["bright"]
     slope = np.polyfit(bright.times, bright.counts, 1)[0]
     assert slope == pytest.approx(bright.rate, rel=0.1)
+
+
+def test_a_ramp_of_stripes_that_are_read_again_in_each_frame(tmp_path):
+    made = simulate("nircam_repeated_superstripes", tmp_path, 3)
+    with fits.open(made.uncal, mode="update") as hdus:
+        data = hdus["SCI"].data
+        integration, group, row, _ = np.indices(data.shape)
+        data[:] = 4096 * integration + 64 * group + row
+    with Exposure(made.uncal) as exposure:
+        repeats, number = exposure.stripes.repeats, exposure.stripes.number
+        ramps = [exposure.first_ramp(y, 5) for y in range(exposure.shape[2])]
+        times = np.concatenate(exposure.read_times)
+    assert {int(samples[0]) // 4096 for _, samples in ramps} == set(range(number))
+    for seconds, samples in ramps:
+        np.testing.assert_allclose(seconds, times - times[0])
+        assert len(set(samples // 4096)) == 1
+        assert (samples % 4096 // 64).tolist() == [k // repeats for k in range(samples.size)]
+        rows = (samples % 64).reshape(-1, repeats)
+        assert len(set(rows[0])) == repeats
+        assert (rows == rows[0]).all()

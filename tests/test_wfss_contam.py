@@ -13,20 +13,18 @@ from onramp.wfss import cutouts, polyfit
 from onramp.wfss.disperse import Window
 from onramp.wfss.parameters import WfssContam as Parameters
 from onramp.wfss.parameters import parse
-from onramp.wfss.simulation import simulate_grism
 from onramp.wfss_contam import WfssContam
-
-PLACES = [(900, 1000), (925, 1004), (960, 996), (1000, 1009), (870, 990), (2190, 1000)]
+from slitless_fields import small_field
 
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory):
-    return simulate_grism("niriss", tmp_path_factory.mktemp("field"), 7, 6, places=PLACES)
+    return small_field(tmp_path_factory.mktemp("field"))
 
 
 @pytest.fixture(scope="module")
 def nircam(tmp_path_factory):
-    return simulate_grism("nircam", tmp_path_factory.mktemp("nircam"), 8, 6, places=PLACES)
+    return small_field(tmp_path_factory.mktemp("nircam"), "nircam", 8)
 
 
 def call(files, **parameters):
@@ -57,7 +55,7 @@ def test_truth_is_approached_and_polynomials_help(exposure, request):
 
 
 def test_flat_spectra_are_predicted_to_the_noise_of_the_direct_image(tmp_path):
-    files = simulate_grism("nircam", tmp_path, 3, 6, places=PLACES, flat=True, noise=False)
+    files = small_field(tmp_path, "nircam", 3, flat=True, noise=False)
     result, truth = call(files), np.load(files.truth)
     error = result.simulated - truth["frame"]
     assert np.abs(error).max() < 0.03 * truth["frame"].max()

@@ -1,6 +1,8 @@
 """What wfss_contam refuses, each in one line."""
 
+import logging
 import shutil
+from types import SimpleNamespace
 
 import asdf
 import numpy as np
@@ -8,15 +10,16 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 from onramp.errors import InputError, ParameterError, ReferenceFileError
+from onramp.wfss import inputs, polyfit
+from onramp.wfss.files import beside
 from onramp.wfss.simulation import simulate_grism
 from onramp.wfss_contam import WfssContam
-
-PLACES = [(900, 1000), (925, 1004), (960, 996), (1000, 1009), (870, 990), (2190, 1000)]
+from slitless_fields import small_field
 
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory):
-    return simulate_grism("niriss", tmp_path_factory.mktemp("field"), 7, 6, places=PLACES)
+    return small_field(tmp_path_factory.mktemp("field"))
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +242,25 @@ def test_names_of_files_are_known(field):
 def test_parameters_are_values_by_name(field):
     with pytest.raises(ParameterError, match=r"\['orders'\] are no values by name"):
         WfssContam.call(field.cutouts, field.cutouts.parent, parameters=["orders"])
+
+
+def test_planning_does_without_files_that_are_missing(copied):
+    assert len(beside(copied)) == 3
+    edit(copied, "DIRIMAGE", "none.fits")
+    assert beside(copied) == beside(copied.parent / "none.fits") == []
+
+
+def test_orders_without_sensitivity_are_told_if_others_have_one(caplog):
+    orders = [SimpleNamespace(order=n, calibrated=n != 2) for n in (1, 2)]
+    references = {kind: SimpleNamespace(path=kind) for kind in ("photom", "wavelengthrange")}
+    with caplog.at_level(logging.WARNING, "onramp"):
+        inputs.check_sensitivity(orders, references)
+    (record,) = caplog.records
+    assert "at the wavelengths of order 2 in wavelengthrange: nothing" in record.message
+
+
+def test_equations_that_tell_nothing_are_no_fit():
+    base = np.ones((4, 4))
+    observed = polyfit.Observed(np.ones((4, 4), np.float32), None, None)
+    assert polyfit.solve(observed, np.array([base, base]), 1e-30) is None
+    assert polyfit.solve(observed, np.array([base, base]), 0.1) is not None
