@@ -2,6 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
+from astropy.stats import sigma_clip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_jumps import (
@@ -211,6 +212,21 @@ def test_what_is_clipped_once_stays_out(diffs):
         detection = a_detection(SIGMA_CLIP, neighbours=False, thresholds=thresholds)
         band = data, np.zeros(data.shape, np.uint8), plane, plane
         assert np.array_equal(run(band, detection)[0], naive_jumps(*band, detection)[0])
+
+
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("rejection", [0.3, 0.7, 0.9, 1.5])
+def test_limits_that_leave_nothing_are_the_last(rejection, across):
+    """As those of astropy.stats.sigma_clip."""
+    rng = np.random.default_rng(8)
+    data = np.cumsum(rng.normal(10, 5, (12, 4, 3, 20)), axis=1).astype(np.float32)
+    plane = np.ones((3, 20), np.float32)
+    thresholds = THRESHOLDS._replace(rejection=rejection)
+    detection = a_detection(SIGMA_CLIP, across, neighbours=False, thresholds=thresholds)
+    found, _ = run((data, np.zeros(data.shape, np.uint8), plane, plane), detection)
+    diffs = np.diff(data, axis=1).astype(float)
+    clipped = sigma_clip(diffs, sigma=rejection, axis=0 if across else (0, 1))
+    assert np.array_equal(found[:, 1:] & JUMP_DET != 0, clipped.mask)
 
 
 def test_planes_flagged_all_over_are_spared():

@@ -67,7 +67,11 @@ def _sort_finite(diffs, block, places):
 
 @scalar_kernel
 def _narrow(block, room):
-    """Leave out the values that are beyond the bounds; return whether there were any."""
+    """
+    Leave out the values that are beyond the bounds; return whether there were any.
+
+    Bounds that would leave none of a column's values are its last: all are outside of them.
+    """
     first, last = room.places[0], room.places[1]
     lower, upper = room.bounds[0], room.bounds[1]
     narrowed = False
@@ -77,6 +81,8 @@ def _narrow(block, room):
             begin += 1
         while begin < end and block[end - 1, x] > upper[x]:
             end -= 1
+        if begin == end:
+            begin, end = first[x], last[x]
         narrowed |= (begin != first[x]) | (end != last[x])
         first[x], last[x] = begin, end
     return narrowed
