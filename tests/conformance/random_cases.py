@@ -113,4 +113,41 @@ def _edit(rng, miri, ngroups):
     return all_of(*chosen)
 
 
-RANDOM_CASES = [_case(seed) for seed in SEEDS]
+def _lost_groups():
+    """Return exposures of MIRI whose last groups turn out to be of no use after the jumps."""
+    kept = {"ngroups": 8, "nints": 2, **WHERE["miri_sub64"]}
+    asked = {
+        "showers": {"jump": {"find_showers": True}},
+        "snowballs": {"jump": {"expand_large_events": True}},
+        "optional": {"ramp_fit": {"save_opt": True}},
+    }
+    for name, steps in asked.items():
+        steps = {**steps, "ramp_fit": {"lastgroup": 5, **steps.get("ramp_fit", {})}}
+        yield Case(f"lost_groups_{name}", "miri_sub64", kept, steps)
+    persistence = {"skip": False, "persistence_time": 1, "dn_threshold": 200.0}
+    steps = {
+        "jump": {"expand_large_events": True},
+        "persistence": {**persistence, "persistence_dnu": True},
+        "ramp_fit": {"save_opt": True},
+    }
+    few = {**kept, "ngroups": 5, "nints": 3}
+    yield Case("lost_groups_persistence", "miri_sub64", few, steps)
+
+
+def _too_few_groups():
+    """Return an exposure that is not searched for jumps, but for showers."""
+    changes = {**WHERE["miri_sub64"], "ngroups": 3, "nints": 12}  # one is not used
+    steps = {"jump": {"find_showers": True, "extend_min_area": 30}}
+    edit = all_of(edits.showers, stray_samples(0, 0.02))
+    return Case("showers_without_search", "miri_sub64", changes, steps, edit)
+
+
+def _single_groups():
+    """Return exposures of one group, saturated in it, whose first frames stand in."""
+    for mode in ("nircam_sub", "nircam_bright"):
+        changes = {**WHERE[mode], "ngroups": 1, "nints": 2, "zero_frame": True}
+        yield Case(f"one_group_{mode}", mode, changes, edit=edits.many_saturated)
+
+
+RANDOM_CASES = [*map(_case, SEEDS), *_lost_groups(), *_single_groups(), _too_few_groups()]
+"""The last ones are what random exposures have led to."""
