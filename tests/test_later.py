@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from onramp.later import TURN, Later, short_turns
-from onramp.wfss.scene import LEAST_WAITING, TOGETHER, in_order
+from onramp.wfss.scene import MOST_WAITING, SHARES, TOGETHER, batches, in_order
 
 
 @pytest.mark.parametrize("aside", [False, True])
@@ -61,21 +61,35 @@ def test_turns_of_several_threads_end_in_any_order():
 def test_results_come_in_the_order_of_their_tasks(threads, count):
     begun = []
 
-    def work(n):
-        begun.append(n)
-        return n * n
+    def work(batch):
+        begun.extend(batch)
+        return [n * n for n in batch]
 
-    found = in_order(work, iter(range(count)), threads)
+    found = in_order(work, batches(range(count), threads), threads)
     assert list(found) == [n * n for n in range(count)]
     assert sorted(begun) == list(range(count))
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("count", [0, 1, 7, 50, 1000])
+def test_batches_are_small_enough_for_all_threads_to_get_some(threads, count):
+    found = [list(batch) for batch in batches(range(count), threads)]
+    assert [n for batch in found for n in batch] == list(range(count))
+    assert all(1 <= len(batch) <= TOGETHER for batch in found)
+    assert len(found) >= min(count, SHARES * threads)
+
+
 def test_no_more_is_done_than_is_soon_asked_for():
     begun = []
-    results = in_order(begun.append, iter(range(100_000)), 2)
+
+    def work(n):
+        begun.append(n)
+        return [n]
+
+    results = in_order(work, iter(range(100_000)), 2)
     next(results)
     results.close()
-    assert len(begun) <= LEAST_WAITING + 3 * TOGETHER
+    assert len(begun) <= MOST_WAITING + 3
 
 
 def test_the_caller_does_what_nobody_has_begun_and_nothing_twice():
@@ -84,11 +98,11 @@ def test_the_caller_does_what_nobody_has_begun_and_nothing_twice():
     def work(n):
         if threading.current_thread() is not threading.main_thread():
             assert others.wait(10)
-            return n
+            return [n]
         done.append(n)
-        if len(done) == 3 * TOGETHER:
+        if len(done) == 3:
             others.set()
-        return n
+        return [n]
 
     assert list(in_order(work, range(200), 2)) == list(range(200))
-    assert len(done) == len(set(done)) >= 3 * TOGETHER
+    assert len(done) == len(set(done)) >= 3

@@ -15,7 +15,8 @@ from onramp.errors import OnrampError
 from onramp.fitsheaders import BLOCK, DamagedHeaderError, read_units
 from onramp.kernels import kernel
 
-_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+"""What images hold, by BITPIX."""
 _UNSIGNED = {16: (1 << 15, np.uint16), 32: (1 << 31, np.uint32)}
 
 
@@ -67,7 +68,7 @@ class ImageRows:
         bits = header["BITPIX"]
         axes = [header[f"NAXIS{n}"] for n in range(header["NAXIS"], 0, -1)]
         self.shape = tuple(axes)
-        self._stored = np.dtype(_TYPES[bits])
+        self._stored = np.dtype(TYPES[bits])
         self.dtype = self._stored.newbyteorder("=")
         self._flip = None
         zero, scale = header.get("BZERO", 0), header.get("BSCALE", 1)

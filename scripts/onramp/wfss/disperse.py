@@ -191,21 +191,21 @@ def _trace(samples, pixels, n, room):
 
 
 @kernel
-def trace_bounds(samples, pixels, stride):
+def widen_bounds(samples, pixels, ranges, stride, bounds):
     """
-    Find the frame's pixels that a source's traces touch.
+    Widen the bounds of sources to those of their traces.
 
     Parameters
     ----------
     samples : Samples
     pixels : Pixels
+    ranges : (nsources, 2) int64
+        First of each source's pixels, and the end of the last.
     stride : int
         Look at each n-th sample and at the last.
-
-    Returns
-    -------
-    x_low, x_high, y_low, y_high : float64
-        Of the samples' lower left corners; NaN among them if a wavelength has no place.
+    bounds : (nsources, 4) float64
+        Lowest and highest x and y of the samples' lower left corners; become NaN if a wavelength
+        has no place.
     """
     nwave = samples.parameters.size
     chosen = samples.parameters[::stride].copy()
@@ -213,53 +213,59 @@ def trace_bounds(samples, pixels, stride):
         chosen = np.append(chosen, samples.parameters[nwave - 1])
     few = Samples(samples.inverse, chosen, samples.grid, samples.weights)
     room = _room_for(few)
+    for source in range(len(ranges)):
+        for n in range(ranges[source, 0], ranges[source, 1]):
+            _trace(few, pixels, n, room)
+            _widen(bounds[source], room)
+
+
+@scalar_kernel
+def _widen(bounds, room):
+    """Widen bounds to those of a pixel's samples; NaN remains."""
     _, x, y, _ = room
-    x_low = y_low = np.inf
-    x_high = y_high = -np.inf
-    for n in range(pixels.flux.size):
-        _trace(few, pixels, n, room)
-        for k in range(chosen.size):
-            x_low = min(x_low, x[k])
-            x_high = max(x_high, x[k])
-            y_low = min(y_low, y[k])
-            y_high = max(y_high, y[k])
-            if np.isnan(x[k]) or np.isnan(y[k]):
-                return np.nan, np.nan, np.nan, np.nan
-    return x_low, x_high, y_low, y_high
+    x_low, x_high, y_low, y_high = bounds[0], bounds[1], bounds[2], bounds[3]
+    for k in range(x.size):
+        if np.isnan(x[k]) or np.isnan(y[k]):
+            x_low = x_high = y_low = y_high = np.nan
+        x_low = x[k] if x[k] < x_low else x_low
+        x_high = x[k] if x[k] > x_high else x_high
+        y_low = y[k] if y[k] < y_low else y_low
+        y_high = y[k] if y[k] > y_high else y_high
+    bounds[0], bounds[1], bounds[2], bounds[3] = x_low, x_high, y_low, y_high
 
 
 @kernel
-def touched(samples, pixels, frame):
+def widen_touched(samples, pixels, ranges, frame, windows):
     """
-    Find the window of the frame's pixels that share the area of any sample, calibrated or not.
+    Widen the windows of sources to the frame's pixels that share the area of any of their samples.
 
     Parameters
     ----------
     samples : Samples
+        Calibrated or not.
     pixels : Pixels
+    ranges : (nsources, 2) int64
+        First of each source's pixels, and the end of the last.
     frame : (int, int)
         Rows and columns.
-
-    Returns
-    -------
-    x, x_end, y, y_end : int
-        `x_end` is 0 if there is none.
+    windows : (nsources, 4) int64
+        First x and the end of the last, first y and the end of the last.
     """
     ny, nx = frame
     nwave, room = samples.parameters.size, _room_for(samples)
     _, xs, ys, _ = room
-    x, x_end, y, y_end = nx, 0, ny, 0
-    for n in range(pixels.flux.size):
-        _trace(samples, pixels, n, room)
-        for k in range(nwave):
-            if not (-1 < xs[k] < nx and -1 < ys[k] < ny):
-                continue
-            left, low = int(np.floor(xs[k])), int(np.floor(ys[k]))
-            right = left + 1 if xs[k] == left else left + 2
-            high = low + 1 if ys[k] == low else low + 2
-            x, x_end = min(x, max(left, 0)), max(x_end, min(right, nx))
-            y, y_end = min(y, max(low, 0)), max(y_end, min(high, ny))
-    return x, x_end, y, y_end
+    for source in range(len(ranges)):
+        window = windows[source]
+        for n in range(ranges[source, 0], ranges[source, 1]):
+            _trace(samples, pixels, n, room)
+            for k in range(nwave):
+                if not (-1 < xs[k] < nx and -1 < ys[k] < ny):
+                    continue
+                left, low = int(np.floor(xs[k])), int(np.floor(ys[k]))
+                right = left + 1 if xs[k] == left else left + 2
+                high = low + 1 if ys[k] == low else low + 2
+                window[0], window[1] = min(window[0], max(left, 0)), max(window[1], min(right, nx))
+                window[2], window[3] = min(window[2], max(low, 0)), max(window[3], min(high, ny))
 
 
 @scalar_kernel
@@ -308,35 +314,50 @@ def _share(image, flux, weights, x, y, window):
 
 
 @kernel
-def spread(samples, pixels, images, corner, frame):
+def spread(samples, pixels, ranges, windows, places, light, frame, missed):
     """
-    Add a source's dispersed light to images of a window.
+    Add the dispersed light of sources to images of their windows.
 
     Parameters
     ----------
     samples : Samples
     pixels : Pixels
         With finite fluxes.
-    images : (nbasis, ny, nx) float64
-        One for each row of the weights [DN/s].
-    corner : (int, int)
-        First column and row of the window.
+    ranges : (nsources, 2) int64
+        First of each source's pixels, and the end of the last.
+    windows : (nsources, 4) int64
+        First x and the end of the last, first y and the end of the last.
+    places : (nsources + 1,) int64
+        Where the images of each source begin in `light`, and the end of the last.
+    light : (n,) float64
+        Of each source one image for each row of the weights [DN/s].
     frame : (int, int)
         Rows and columns of the frame; light beyond it is lost.
-
-    Returns
-    -------
-    int
-        Samples with light within the frame that the window does not hold: to be none.
+    missed : (nsources,) int64
+        Increased by samples with light within the frame that the window does not hold; there are
+        to be none.
     """
-    nwave, room = samples.parameters.size, _room_for(samples)
+    room, bases = _room_for(samples), samples.weights.shape[0]
+    for source in range(len(ranges)):
+        if places[source] == places[source + 1]:
+            continue
+        here, span = windows[source], (ranges[source, 0], ranges[source, 1])
+        shape = bases, here[3] - here[2], here[1] - here[0]
+        images = light[places[source] : places[source + 1]].reshape(shape)
+        window = here[0], here[2], frame[1], frame[0]
+        missed[source] += _spread_source(samples, pixels, span, images, window, room)
+
+
+@scalar_kernel
+def _spread_source(samples, pixels, span, images, window, room):
+    """Add a source's light to its images; return how many samples the window does not hold."""
     _, x, y, _ = room
-    window = corner[0], corner[1], frame[1], frame[0]
+    _, _, frame_nx, frame_ny = window
     missed = 0
-    for n in range(pixels.flux.size):
+    for n in range(span[0], span[1]):
         _trace(samples, pixels, n, room)
-        for k in range(nwave):
-            if not (-1 < x[k] < frame[1] and -1 < y[k] < frame[0]):
+        for k in range(x.size):
+            if not (-1 < x[k] < frame_nx and -1 < y[k] < frame_ny):
                 x[k] = y[k] = -2.0
         for b in range(images.shape[0]):
             missed += _share(images[b], pixels.flux[n], samples.weights[b], x, y, window)

@@ -1,5 +1,6 @@
 """The HDUs of a product of many extensions: where they are, and the keywords that are needed."""
 
+import functools
 import math
 import os
 import re
@@ -9,13 +10,12 @@ import numpy as np
 
 from onramp.errors import InputError
 from onramp.fitsheaders import BLOCK, CARD
-from onramp.fitsrows import fill
+from onramp.fitsrows import TYPES, fill
 
 MOST_BLOCKS = 400
 _CARD = re.compile(rb"([A-Z0-9_-]{1,8}) *= *(?:(-?\d{1,18}) *(?:/|$)|'([^']*)')")
 _VALUE = b"= "
 _END = b"END".ljust(CARD)
-_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
 
 class Hdu(NamedTuple):
@@ -32,6 +32,11 @@ class Hdu(NamedTuple):
     """Bytes of data, without what fills the last block."""
 
     @property
+    def end(self):
+        """First byte after the data and what fills their last block."""
+        return self.start + -(-self.size // BLOCK) * BLOCK
+
+    @property
     def shape(self):
         """Of an image, slowest axis first."""
         naxis = self.cards["NAXIS"]
@@ -40,16 +45,11 @@ class Hdu(NamedTuple):
 
 class FitsFile:
     """
-    A FITS file that is read part by part.
+    A FITS file that is read part by part; InputError where that cannot be done.
 
     Parameters
     ----------
     path : path
-
-    Raises
-    ------
-    InputError
-        If it is none, or shorter than its headers say.
     """
 
     def __init__(self, path):
@@ -57,15 +57,8 @@ class FitsFile:
         try:
             self._file = os.open(path, os.O_RDONLY)
         except OSError as problem:
-            raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
-        try:
-            self.hdus = self._scan()
-        except OSError as problem:
-            self.close()
-            raise InputError(f"{path}: cannot be read: {problem.strerror}") from problem
-        except BaseException:
-            self.close()
-            raise
+            raise self._unreadable(problem) from problem
+        self._length = os.fstat(self._file).st_size
 
     def __enter__(self):
         return self
@@ -77,34 +70,56 @@ class FitsFile:
         """Close the file."""
         os.close(self._file)
 
-    def _scan(self):
-        length, offset, found = os.fstat(self._file).st_size, 0, []
-        while offset < length or not found:
-            header = self._header(offset)
-            cards = _cards(header)
-            size = self._size(cards, offset)
-            start = offset + len(header)
-            offset = start + -(-size // BLOCK) * BLOCK
-            if offset > length:
-                raise InputError(
-                    f"{self.path}: truncated at {length} of {offset} bytes; fetch it again"
-                )
-            name = cards.get("EXTNAME", "" if found else "PRIMARY")
-            found.append(Hdu(str(name), cards.get("EXTVER", 1), cards, header, start, size))
+    @functools.cached_property
+    def primary(self):
+        """The first HDU."""
+        return self._hdu(0)
+
+    @functools.cached_property
+    def hdus(self):
+        """All HDUs as they follow each other."""
+        found = [self.primary]
+        while (offset := found[-1].end) < self._length:
+            found.append(self._hdu(offset))
         return found
 
+    def _hdu(self, offset):
+        header = self._header(offset)
+        cards = _cards(header)
+        name = cards.get("EXTNAME", "" if offset else "PRIMARY")
+        start, size = offset + len(header), self._size(cards, offset)
+        hdu = Hdu(str(name), cards.get("EXTVER", 1), cards, header, start, size)
+        if hdu.end > self._length:
+            raise InputError(
+                f"{self.path}: truncated at {self._length} of {hdu.end} bytes; fetch it again"
+            )
+        return hdu
+
     def _header(self, offset):
+        try:
+            header = self._blocks(offset)
+        except OSError as problem:
+            raise self._unreadable(problem) from problem
+        if header is None:
+            raise InputError(f"{self.path}: has no FITS header at byte {offset}; fetch it again")
+        return header
+
+    def _blocks(self, offset):
+        """Read blocks up to that with END; None if that is no header."""
         header = b""
         while len(header) < MOST_BLOCKS * BLOCK:
             block = os.pread(self._file, BLOCK, offset + len(header))
             if not header and not block.startswith(b"XTENSION=" if offset else b"SIMPLE  ="):
-                break
+                return None
             if len(block) < BLOCK:
-                break
+                return None
             header += block
             if any(block.startswith(_END, n) for n in range(0, BLOCK, CARD)):
                 return header
-        raise InputError(f"{self.path}: has no FITS header at byte {offset}; fetch it again")
+        return None
+
+    def _unreadable(self, problem):
+        return InputError(f"{self.path}: cannot be read: {problem.strerror}")
 
     def _size(self, cards, offset):
         try:
@@ -143,16 +158,17 @@ class FitsFile:
         InputError
             If it is none, or compressed.
         """
-        if hdu.header.startswith(b"XTENSION= 'BINTABLE'") or hdu.cards["BITPIX"] not in _TYPES:
+        if hdu.header.startswith(b"XTENSION= 'BINTABLE'") or hdu.cards["BITPIX"] not in TYPES:
             raise InputError(
                 f"{self.path}[{hdu.name}]: is no image; if it is compressed, use funpack"
             )
-        kind = np.dtype(_TYPES[hdu.cards["BITPIX"]])
-        values = np.empty(hdu.shape, kind.newbyteorder("="))
-        if not fill(self._file, values, hdu.start):
+        kind = np.dtype(TYPES[hdu.cards["BITPIX"]])
+        stored = np.empty(math.prod(hdu.shape), kind)
+        if not fill(self._file, stored, hdu.start):
             raise self._became_shorter()
-        if not kind.isnative:
-            values.byteswap(inplace=True)
+        values = stored.view(kind.newbyteorder("="))
+        np.copyto(values, stored)  # in place; unlike `byteswap` it lets other threads go on
+        values = values.reshape(hdu.shape)
         if hdu.cards.get("BZERO") == 1 << (8 * kind.itemsize - 1):
             values = values.view(f"u{kind.itemsize}")
             values ^= values.dtype.type(hdu.cards["BZERO"])
@@ -175,7 +191,7 @@ class FitsFile:
 
 def _cards(header):
     found = {}
-    for n in range(0, len(header), CARD):
+    for n in range(0, len(header.rstrip()), CARD):
         if header[n + 8 : n + 10] != _VALUE:
             continue
         card = _CARD.match(header, n, n + CARD)

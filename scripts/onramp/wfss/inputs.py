@@ -38,7 +38,7 @@ class Mode(NamedTuple):
 
 def primary_header(file):
     """Return a file's primary header."""
-    return fits.Header.fromstring(file.hdus[0].header)
+    return fits.Header.fromstring(file.primary.header)
 
 
 def mode_of(header, path):
@@ -120,15 +120,13 @@ def _size(image):
     return " x ".join(str(length) for length in reversed(image.shape))
 
 
-def read_catalogue(path, labels):
+def read_catalogue(path):
     """
-    Read a catalogue and check that it is of a segmentation map.
+    Read a catalogue of sources.
 
     Parameters
     ----------
     path : Path
-    labels : (ny, nx) int
-        The map.
 
     Returns
     -------
@@ -138,11 +136,11 @@ def read_catalogue(path, labels):
     Raises
     ------
     InputError
-        If it cannot be read, or is of another map.
+        If it cannot be read.
     """
     try:
         table = Table.read(path, format="ascii.ecsv")
-        label = np.asarray(table["label"], int)
+        np.asarray(table["label"], int)
         for name in {"xcentroid", "ycentroid", MAGNITUDE}.intersection(table.colnames):
             np.asarray(table[name], float)
     except Exception as problem:  # whatever is wrong with a table that others wrote
@@ -150,7 +148,13 @@ def read_catalogue(path, labels):
         raise InputError(
             f"{path}: is no catalogue of sources: {text}; give the one of source_catalog"
         ) from problem
-    unknown = np.setdiff1d(label, labels[labels > 0])
+    return table
+
+
+def check_catalogue(path, table, direct):
+    """Raise InputError if a catalogue is not of the segmentation map of a DirectImage."""
+    label, labels = np.asarray(table["label"], int), direct.labels
+    unknown = np.setdiff1d(label, direct.extracted.labels)
     if unknown.size:
         raise InputError(
             f"{path}: its source {unknown[0]} is not in the segmentation map; give the catalogue "
@@ -165,12 +169,11 @@ def read_catalogue(path, labels):
                 f"{path}: most of its sources lie elsewhere in the segmentation map; give the "
                 "catalogue that was made from the map"
             )
-    return table
 
 
 def check_cutouts(path, cutouts, orders, labels, files):
     """Raise InputError if a cutout's order has no trace, or its source no label in the map."""
-    known = set(np.unique(labels[labels > 0]).tolist())
+    known = set(np.unique(labels).tolist())
     for cutout in cutouts:
         if cutout.order not in orders:
             raise InputError(

@@ -181,11 +181,13 @@ class GrismJob:
         ranges = inputs.read_ranges(self.chosen["wavelengthrange"].path, self.mode.band)
         spans = inputs.spans(ranges, photom, self.mode, grism.orders, p.orders, self.path)
         wcs = trees.image_wcs(self._image)
+        catalogue = self._catalogue()
         direct = self._direct.result()
         pixels = direct.pixels(wcs, grism)
         labels = direct.extracted.labels
         inputs.check_cutouts(self.path, self.cutouts, grism.orders, labels, self.beside)
-        catalogue = self._catalogue(direct.labels)
+        if catalogue is not None:
+            inputs.check_catalogue(self.beside.catalogue, catalogue, direct)
         self._lap("direct image")
         rules = Rules(
             p.wl_oversample, p.inverse, p.grid, p.max_pixels_per_chunk, p.polyfit_degree or 0
@@ -206,12 +208,12 @@ class GrismJob:
         inputs.check_sensitivity(found, self.chosen)
         return found
 
-    def _catalogue(self, labels):
+    def _catalogue(self):
         if self.beside.catalogue is None:
             if self.parameters.magnitude_limit is None:
                 return None
             raise InputError(f"{self.path}: SCATFILE is missing; say --catalogue=FILE")
-        table = inputs.read_catalogue(self.beside.catalogue, labels)
+        table = inputs.read_catalogue(self.beside.catalogue)
         if self.parameters.magnitude_limit is not None and inputs.MAGNITUDE not in table.colnames:
             raise InputError(
                 f"{self.beside.catalogue}: has no column {inputs.MAGNITUDE}; leave out "

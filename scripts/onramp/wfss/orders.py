@@ -6,7 +6,7 @@ import numpy as np
 
 from onramp.errors import InputError
 from onramp.wfss import disperse, sampling, traces
-from onramp.wfss.disperse import Pixels, Window
+from onramp.wfss.disperse import Window
 
 FRAME = 2048, 2048  # rows and columns of a grism image
 CHUNKS = "chunks"
@@ -75,57 +75,64 @@ class DispersedOrder:
     def __contains__(self, label):
         return label in self._places
 
-    def _pieces(self, label):
-        """Return the samples and the pixels of a source's parts, most often one."""
-        n = self._places[label]
-        first, last = int(self._starts[n]), int(self._starts[n + 1])
-        while first < last:
-            chunk = first // self._chunk
-            end = min(last, (chunk + 1) * self._chunk)
-            yield self._samples[chunk], Pixels(*(values[first:end] for values in self._pixels))
-            first = end
+    def _pieces(self, labels):
+        """Yield the samples of each chunk, and the range of each source's pixels in it."""
+        places = np.array([self._places[label] for label in labels], np.int64)
+        first, end = self._starts[places], self._starts[places + 1]
+        for chunk in range(first.min() // self._chunk, (end.max() - 1) // self._chunk + 1):
+            within = chunk * self._chunk, (chunk + 1) * self._chunk
+            yield self._samples[chunk], np.column_stack([first.clip(*within), end.clip(*within)])
 
-    def window(self, label):
+    def windows(self, labels):
         """
-        Return the window of the frame that holds a source's light, None if none is in the frame.
+        Return the window of the frame that holds each source's light.
+
+        Parameters
+        ----------
+        labels : list of int
+
+        Returns
+        -------
+        (nsources, 4) int64
+            As `Window`; where no light is in the frame, it ends where it begins.
 
         Raises
         ------
         InputError
             If a wavelength has no place in the trace.
         """
-        found = [disperse.trace_bounds(s, p, disperse.STRIDE) for s, p in self._pieces(label)]
-        x_low, x_high, y_low, y_high = np.array(found).T
-        if np.isnan(x_low).any():
+        bounds = np.tile([np.inf, -np.inf], (len(labels), 2))
+        for samples, ranges in self._pieces(labels):
+            disperse.widen_bounds(samples, self._pixels, ranges, disperse.STRIDE, bounds)
+        lost = np.isnan(bounds[:, 0])
+        if lost.any():
             raise InputError(
-                f"{self._path}: source {label}, order {self.order}: the trace does not reach all "
-                "wavelengths of the order; give a wavelengthrange reference of this mode"
+                f"{self._path}: source {labels[int(lost.argmax())]}, order {self.order}: the trace "
+                "does not reach all wavelengths of the order; give a wavelengthrange reference of "
+                "this mode"
             )
-        margin, (ny, nx) = disperse.MARGIN, FRAME
-        window = Window(
-            max(0, int(np.floor(x_low.min())) - margin),
-            min(nx, int(np.floor(x_high.max())) + 2 + margin),
-            max(0, int(np.floor(y_low.min())) - margin),
-            min(ny, int(np.floor(y_high.max())) + 2 + margin),
-        )
-        return window if min(window.shape) > 0 else None
+        found = np.floor(bounds).astype(np.int64)
+        found += np.array([0, 2, 0, 2]) + disperse.MARGIN * np.array([-1, 1, -1, 1])
+        found.clip(0, np.repeat(FRAME[::-1], 2), out=found)
+        found[(found[:, 0] == found[:, 1]) | (found[:, 2] == found[:, 3])] = 0
+        return found
 
     def touched(self, label):
         """Return the smallest window with all samples of a source, calibrated or not, or None."""
-        found = [disperse.touched(s, p, FRAME) for s, p in self._pieces(label)]
-        found = [window for window in found if window[1] > 0]
-        if not found:
-            return None
-        x, x_end, y, y_end = zip(*found)
-        return Window(min(x), max(x_end), min(y), max(y_end))
+        rows, columns = FRAME
+        found = np.array([[columns, 0, rows, 0]])
+        for samples, ranges in self._pieces([label]):
+            disperse.widen_touched(samples, self._pixels, ranges, FRAME, found)
+        window = Window(*found[0].tolist())
+        return window if window.x_end > 0 else None
 
-    def disperse(self, label, spectrum=None, degree=0):
+    def disperse(self, labels, spectrum=None, degree=0):
         """
-        Disperse a source.
+        Disperse sources.
 
         Parameters
         ----------
-        label : int
+        labels : list of int
         spectrum : (nwave,) float64, optional
             Flux at each sample relative to that of the direct image.
         degree : int
@@ -133,7 +140,7 @@ class DispersedOrder:
 
         Returns
         -------
-        SourceImages or None
+        list of (SourceImages or None)
             None if no light falls on the frame.
 
         Raises
@@ -142,18 +149,23 @@ class DispersedOrder:
             If a wavelength has no place in the trace, or a trace bends so much that its light would
             be lost.
         """
-        window = self.window(label)
-        if window is None:
-            return None
-        images = np.zeros((degree + 1, *window.shape))
-        for samples, pixels in self._pieces(label):
+        windows = self.windows(labels)
+        sizes = (degree + 1) * np.diff(windows[:, :2]) * np.diff(windows[:, 2:])
+        places = np.append(0, np.cumsum(sizes))
+        light, missed = np.zeros(places[-1]), np.zeros(len(labels), np.int64)
+        for samples, ranges in self._pieces(labels):
             weights = samples.weights[: degree + 1]
             weights = weights if spectrum is None else weights * spectrum
-            samples = samples._replace(weights=weights)
-            missed = disperse.spread(samples, pixels, images, (window.x, window.y), FRAME)
-            if missed:
-                raise InputError(
-                    f"{self._path}: source {label}, order {self.order}: {missed} samples "
-                    "lie beyond the trace's expected place; give an exposure of NIRCam or NIRISS"
-                )
-        return SourceImages(window, images)
+            part = samples._replace(weights=weights), self._pixels, ranges
+            disperse.spread(*part, windows, places, light, FRAME, missed)
+        if missed.any():
+            n = int(missed.argmax())
+            raise InputError(
+                f"{self._path}: source {labels[n]}, order {self.order}: {missed[n]} samples "
+                "lie beyond the trace's expected place; give an exposure of NIRCam or NIRISS"
+            )
+        images = np.split(light, places[1:-1])
+        return [
+            SourceImages(window, part.reshape(-1, *window.shape)) if part.size else None
+            for window, part in zip((Window(*row) for row in windows.tolist()), images)
+        ]

@@ -7,7 +7,7 @@ import numpy as np
 
 from onramp.flags import DO_NOT_USE
 from onramp.wfss.cutouts import cut
-from onramp.wfss.scene import PLACE, Scene, in_order, own_light
+from onramp.wfss.scene import PLACE, Scene, batches, in_order, own_light
 
 log = logging.getLogger("onramp")
 
@@ -102,27 +102,29 @@ def fit(scene, orders, cutouts, read, rules, threads):
     frame, own, fitted = scene.frame.copy(), list(scene.own), 0
     shapes = {n: np.eye(1, rules.degree + 1)[0] for n in places}
 
-    def work(n):
-        cutout = cutouts[n]
+    def work(batch):
+        return [(n, *terms(cutouts[n])) for n in batch]
+
+    def terms(cutout):
         order = by_number[cutout.order]
-        found = order.disperse(cutout.source, degree=rules.degree)
-        return n, found, own_light(order, cutout.source, found, cutout, rules.how)
+        (found,) = order.disperse([cutout.source], degree=rules.degree)
+        return found, own_light(order, cutout.source, found, cutout, rules.how)
 
     for iteration in range(rules.iterations):
         fitted = 0
-        for n, found, terms in in_order(work, places, threads):
-            current = np.tensordot(shapes[n], terms, 1).astype(np.float32)
+        for n, found, own_terms in in_order(work, batches(places, threads), threads):
+            current = np.tensordot(shapes[n], own_terms, 1).astype(np.float32)
             others = cut(frame, PLACE, cutouts[n].window) - current
             observed = read(cutouts[n])
             observed = observed._replace(data=(observed.data - others).astype(np.float32))
-            bases = np.concatenate([current[None], terms[1:]])
+            bases = np.concatenate([current[None], own_terms[1:]])
             change = solve(observed, bases, rules.alpha)
             if change is None or _rejected(change, rules.rejection):
                 continue
             shape = change[0] * shapes[n]
             shape[1:] += change[1:]
             frame[found.window.slices] += np.tensordot(shape - shapes[n], found.images, 1)
-            own[n] = np.tensordot(shape, terms, 1).astype(np.float32)
+            own[n] = np.tensordot(shape, own_terms, 1).astype(np.float32)
             shapes[n] = shape
             fitted += 1
         log.info("polynomials: %d of %d cutouts fitted, iteration %d", fitted, len(cutouts),

@@ -51,8 +51,9 @@ def order_grid(grism, span, oversample):
     pixel = traces.pixels(trace, centre, centre, np.ones(1))
     ends = grism.model_wavelengths(np.array([span.shortest, span.longest]), span.order)
     samples = Samples(*traces.sampling(trace, ends, traces.EXACT), np.ones((1, 2)))
-    x_low, x_high, y_low, y_high = disperse.trace_bounds(samples, pixel, 1)
-    return wavelengths(span, np.hypot(x_high - x_low, y_high - y_low), oversample)
+    bounds = np.array([[np.inf, -np.inf, np.inf, -np.inf]])
+    disperse.widen_bounds(samples, pixel, np.array([[0, 1]]), 1, bounds)
+    return wavelengths(span, np.hypot(*np.ptp(bounds.reshape(2, 2), axis=1)), oversample)
 
 
 def chunk_grid(grism, span, oversample, x, y):

@@ -13,7 +13,7 @@ from onramp.wfss.orders import FRAME
 WHOLE, REFERENCE = "whole", "jwst"
 TOGETHER = 8  # sources that a thread takes at a time, if there are many
 SHARES = 4  # of all sources that each thread gets at least, one after the other
-LEAST_WAITING = 64  # sources that may wait to be added
+MOST_WAITING = 8  # batches that may wait to be added, if there are few threads
 PLACE = Window(0, FRAME[1], 0, FRAME[0])
 
 
@@ -28,25 +28,40 @@ class Scene(NamedTuple):
     """Labels and orders whose light falls on the frame."""
 
 
+def batches(tasks, threads):
+    """Yield slices of some tasks: as many together as leave each thread enough of them."""
+    size = max(1, min(TOGETHER, len(tasks) // (SHARES * threads)))
+    for first in range(0, len(tasks), size):
+        yield tasks[first : first + size]
+
+
 def in_order(function, tasks, threads):
     """
-    Yield a function's results in the order of its tasks, a few ahead of what is asked for.
+    Yield what a function returns for each batch of tasks, in order, a few ahead of what is asked.
 
     The caller's thread is one of them: it takes what no other has begun.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a batch and returns a list.
+    tasks : iterable
+        Batches.
+    threads : int
+
+    Yields
+    ------
+    object
+        The members of the lists.
     """
     if threads == 1:
-        yield from map(function, tasks)
+        for batch in tasks:
+            yield from function(batch)
         return
-    tasks, waiting = [*tasks], collections.deque()
-    size = max(1, min(TOGETHER, len(tasks) // (SHARES * threads)))
-    most = max(LEAST_WAITING, SHARES * threads) // size
-
-    def several(together):
-        return [function(task) for task in together]
-
+    waiting, most = collections.deque(), max(MOST_WAITING, SHARES * threads)
     with ThreadPoolExecutor(threads - 1) as pool:
-        for first in range(0, len(tasks), size):
-            waiting.append(_Share(pool, several, tasks[first : first + size]))
+        for batch in tasks:
+            waiting.append(_Share(pool, function, batch))
             if len(waiting) > most:
                 yield from _first_of(waiting)
         while waiting:
@@ -54,16 +69,16 @@ def in_order(function, tasks, threads):
 
 
 class _Share:
-    """Some tasks, done by a thread of the pool or by whoever takes them from it."""
+    """A batch, done by a thread of the pool or by whoever takes it from there."""
 
-    def __init__(self, pool, function, tasks):
-        self.function, self.tasks, self.found = function, tasks, None
-        self._future = pool.submit(function, tasks)
+    def __init__(self, pool, function, batch):
+        self.function, self.batch, self.found = function, batch, None
+        self._future = pool.submit(function, batch)
 
     def take(self):
-        """Do the tasks, if they are not begun; return whether."""
+        """Do the batch, if it is not begun; return whether."""
         if self.found is None and self._future.cancel():
-            self.found = self.function(self.tasks)
+            self.found = self.function(self.batch)
             return True
         return False
 
@@ -106,26 +121,28 @@ def compose(orders, cutouts, threads, how=WHOLE):
     wanted = collections.defaultdict(list)
     for n, cutout in enumerate(cutouts):
         wanted[cutout.source, cutout.order].append(n)
-    tasks = ((order, int(label)) for order in orders for label in order.labels)
+    tasks = (
+        (order, batch) for order in orders for batch in batches(order.labels.tolist(), threads)
+    )
 
     def work(task):
-        order, label = task
-        found = order.disperse(label)
-        if found is None:
-            return (label, order.order), None, []
-        parts = [
-            (n, own_light(order, label, found, cutouts[n], how))
-            for n in wanted.get((label, order.order), ())
+        order, labels = task
+        return [
+            ((label, order.order), found, list(parts(order, label, found)))
+            for label, found in zip(labels, order.disperse(labels))
+            if found is not None
         ]
-        return (label, order.order), (found.window, found.images[0]), parts
 
-    for key, light, parts in in_order(work, tasks, threads):
-        if light is not None:
-            window, image = light
-            frame[window.slices] += image
-            lit.add(key)
-        for n, part in parts:
-            own[n] = part if part is None else part[0].astype(np.float32)
+    def parts(order, label, found):
+        for n in wanted.get((label, order.order), ()):
+            part = own_light(order, label, found, cutouts[n], how)
+            yield n, part if part is None else part[0].astype(np.float32)
+
+    for key, found, known in in_order(work, tasks, threads):
+        frame[found.window.slices] += found.images[0]
+        lit.add(key)
+        for n, part in known:
+            own[n] = part
     if how == WHOLE:
         own = [_known(part, cutout) for part, cutout in zip(own, cutouts)]
     return Scene(frame, own, frozenset(lit))

@@ -119,7 +119,7 @@ def _coefficients(models):
     """Return the models of a polynomial's coefficients; numbers where they are constant."""
     models = list(models) if not hasattr(models, "n_inputs") else [models]
     if len(models) == 1 and models[0].n_inputs == 1:
-        return [float(c) for c in models[0].parameters]
+        return [float(c) for c in getattr(models[0], "coefficients", models[0].parameters)]
     return models
 
 

@@ -8,6 +8,7 @@ import re
 import asdf
 
 from onramp.errors import InputError
+from onramp.wfss import polynomials
 
 EXTENSION = "ASDF"
 _DOCUMENT_END = b"\n...\n"
@@ -71,8 +72,8 @@ def _with_first_cutout(content):
 
 def _wcs(file, content, place):
     try:
-        document = io.BytesIO(content)
-        with _no_collection(), asdf.open(document, lazy_tree=True, memmap=False) as opened:
+        options = {"lazy_tree": True, "memmap": False, "extensions": polynomials.extension()}
+        with _no_collection(), asdf.open(io.BytesIO(content), **options) as opened:
             found = place(opened.tree)
             if not hasattr(found, "get_transform"):
                 raise TypeError(f"it is a {type(found).__name__}")

@@ -98,7 +98,7 @@ def _inject(mode, sky, direct, dispersed, photom):
         places = np.linspace(0, 1, dispersed_order.samples.parameters.size)
         for label in clean.labels:
             spectrum = sky.spectra[label - 1](places)
-            found = dispersed_order.disperse(int(label), spectrum)
+            (found,) = dispersed_order.disperse([int(label)], spectrum)
             if found is not None:
                 frame[found.window.slices] += found.images[0]
                 if min(found.window.shape) >= LEAST:
