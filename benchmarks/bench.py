@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from costs import Cost, cost, output
+from in_turn import two_to_one
 from slitless import SLITLESS, bench_slitless
 from step_cases import CASES
 from table import Row, head, line
@@ -60,8 +61,8 @@ def _step_row(name, found, problems):
     return Row(
         f"{name}: {case.label}", medians["onramp"], medians["reference"], case.target,
         stream=statistics.median(took["stream"] for took in found["onramp"]),
-        two_threads=_two_to_one(pair["passage"] for pair in threads),
-        two_computing=_two_to_one(pair["computing"] for pair in threads),
+        two_threads=two_to_one(pair["passage"] for pair in threads),
+        two_computing=two_to_one(pair["computing"] for pair in threads),
         reported=_median(took.get("reported") for took in found["onramp"]),
         problems=tuple(problems), rounds=found,
     )  # fmt: skip
@@ -71,11 +72,6 @@ def _median(values):
     """Return the median, None if nothing is known."""
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
-
-
-def _two_to_one(walls):
-    """Return the median of the ratios of two wall times, None if there are none."""
-    return _median(two / one for one, two in walls)
 
 
 def first_compilation(folder):

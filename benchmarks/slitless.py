@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from costs import Cost, output
+from in_turn import two_to_one
 from table import Row
 
 HERE = Path(__file__).resolve().parent
@@ -61,14 +62,16 @@ def _row(name, case, found):
         if passes
     }
     problems = []
-    if not all(took["same_bits"] for took in found["onramp"]):
+    threads = [took["threads"] for took in found["onramp"]]
+    if not all(pair["same_bits"] for pair in threads):
         problems.append("two threads do not give the bits of one")
     whole = statistics.median(took["process_cpu"] for took in found["onramp"])
     if not case.beside and whole > MOST_CPU:
         problems.append(f"the whole process took {whole:.1f} CPU s; {MOST_CPU:g} are allowed")
-    threads = statistics.median(took["two"] / took["one"] for took in found["onramp"])
     label = f"{name}: {found['onramp'][0]['dispersed']} spectra of {case.sources} sources"
     return Row(
         label, medians["onramp"], medians.get("reference"), case.target, case.target_mb,
-        two_threads=threads, problems=tuple(problems), rounds=found,
+        two_threads=two_to_one(pair["passage"] for pair in threads),
+        two_computing=two_to_one(pair["computing"] for pair in threads),
+        problems=tuple(problems), rounds=found,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 SEED = 11
-PAIRS = 5  # corrections on one thread and on two, in turn
+PASSES = 5  # corrections whose CPU time is taken
 
 
 def simulate(folder, mode, sources):
@@ -26,40 +26,38 @@ def simulate(folder, mode, sources):
 
 
 def measure(_folder, path):
-    """Correct an exposure once to load all code, then on one thread and on two in turn."""
+    """Correct an exposure once to load all code, then some times on one thread, then on two."""
+    from in_turn import compare_threads
     from onramp.wfss_contam import WfssContam
 
     (case,) = json.loads(Path(path).read_text())
 
     def run(threads):
-        start, before = time.perf_counter(), time.process_time()
         parameters = {**case["parameters"], "maximum_cores": str(threads)}
         folder = Path(case["cutouts"]).parent
-        found = WfssContam.call(case["cutouts"], folder, parameters=parameters, cores=threads)
-        return found, time.perf_counter() - start, time.process_time() - before
+        return WfssContam.call(case["cutouts"], folder, parameters=parameters, cores=threads)
 
-    first, _, _ = run(1)
-    del first
+    first = run(1)
     process = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    walls, cpus = {1: [], 2: []}, []
-    for _ in range(PAIRS):
-        one, wall, cpu = run(1)
-        walls[1].append(wall)
-        cpus.append(cpu)
-        two, wall, _ = run(2)
-        walls[2].append(wall)
-    same = np.array_equal(one.simulated, two.simulated) and all(
-        np.array_equal(a.sci, b.sci, equal_nan=True) for a, b in zip(one.cutouts, two.cutouts)
-    )
+    cpus = []
+    for _ in range(PASSES):
+        before = time.process_time()
+        run(1)
+        cpus.append(time.process_time() - before)
+
+    def same(found):
+        return np.array_equal(found.simulated, first.simulated) and all(
+            np.array_equal(a.sci, b.sci, equal_nan=True)
+            for a, b in zip(found.cutouts, first.cutouts)
+        )
+
     return {
         "cpu": statistics.median(cpus),
         "peak_mb": peak,
         "process_cpu": process,
-        "one": statistics.median(walls[1]),
-        "two": statistics.median(walls[2]),
-        "same_bits": same,
-        "dispersed": one.statistics["dispersed"],
+        "threads": compare_threads(run, same),
+        "dispersed": first.statistics["dispersed"],
     }
 
 

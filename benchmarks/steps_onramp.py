@@ -15,8 +15,8 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from in_turn import compare_threads
 from onramp import bands
-from onramp.column_sort import sort_all_columns
 from onramp.flags import DO_NOT_USE
 from onramp.parameters import Jump
 from onramp.steps import jump, ramp_fit
@@ -25,10 +25,7 @@ from onramp.steps.outputs import Outputs
 from ramps import draw, load, save
 from step_cases import CASES, small
 
-PAIRS = 15  # passes with one thread and with two, in turn
 STREAMS = 5  # passes of the bytes alone
-BLOCKS = 16  # that threads sort which only compute, of 800 kB each
-SORTS = 32  # of each block
 
 
 class Results(NamedTuple):
@@ -177,39 +174,6 @@ def _room(room, part):
     return room[key]
 
 
-def compare_threads(passage, results):
-    """
-    Return wall seconds with one thread and with two, and whether all bits are the same.
-
-    They are those of the fastest passes, which nothing else has delayed. Beside it those of
-    `compute`: more than it does the second thread cannot give on a machine.
-    """
-    expected = {name: values.copy() for name, values in results.arrays().items()}
-    blocks = [np.zeros((100, 2048), np.float32) for _ in range(BLOCKS)]
-    walls, same = {"passage": ([], []), "computing": ([], [])}, True
-    for threads in (1, 2) * PAIRS:
-        for name, work in (
-            ("passage", partial(passage.run, results)), ("computing", partial(compute, blocks))
-        ):  # fmt: skip
-            start = time.perf_counter()
-            work(threads)
-            walls[name][threads - 1].append(time.perf_counter() - start)
-        bits = results.arrays()
-        same &= all(values.tobytes() == bits[name].tobytes() for name, values in expected.items())
-    fastest = {name: [min(each) for each in pair] for name, pair in walls.items()}
-    return {**fastest, "same_bits": same}
-
-
-def compute(blocks, threads):
-    """Sort values of each thread's own that stay in the core's caches, for some 0.1 s."""
-
-    def work(block):
-        for _ in range(SORTS):
-            sort_all_columns(block)
-
-    bands.in_threads(work, blocks, threads)
-
-
 def peak_mb():
     """Return the most memory that this process has held [MB]."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -247,7 +211,12 @@ def measure(case, arrays):
         took["reported"] = statistics.median(_timed(passage, results)[0])
         passage.reports = False
     if case.threads:
-        took["threads"] = compare_threads(passage, results)
+        expected = {name: values.tobytes() for name, values in results.arrays().items()}
+
+        def same(_):
+            return all(values.tobytes() == expected[n] for n, values in results.arrays().items())
+
+        took["threads"] = compare_threads(partial(passage.run, results), same)
     return results, took
 
 

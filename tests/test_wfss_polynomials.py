@@ -60,6 +60,4 @@ def test_inverses_and_combinations(tmp_path):
     both.inverse = models.Identity(1) & backward | models.Scale(2.0) & models.Identity(1)
     found = read_back(both, tmp_path / "model.asdf")
     np.testing.assert_allclose(found(X, Y), both(X, Y), rtol=1e-13, atol=1e-9)
-    np.testing.assert_allclose(
-        found.inverse(X, X, Y), both.inverse(X, X, Y), rtol=1e-13, atol=1e-9
-    )
+    np.testing.assert_allclose(found.inverse(X, X, Y), both.inverse(X, X, Y), rtol=1e-13, atol=1e-9)

@@ -13,6 +13,7 @@ from astropy.io.fits import VerifyError
 
 from onramp import cores as core_counts
 from onramp import provenance
+from onramp.bands import keep_freed_memory
 from onramp.errors import InputError
 from onramp.later import Later, short_turns
 from onramp.output_folders import make_output_folder
@@ -125,6 +126,7 @@ class GrismJob:
             there is none.
         """
         started = time.perf_counter()
+        keep_freed_memory()
         with _told_headers(self.path), contextlib.ExitStack() as stack:
             stack.callback(self._discard)
             if self.threads > 1:
@@ -173,8 +175,8 @@ class GrismJob:
         log.info("%s: %d cutouts; %s", self.name, len(self.cutouts), values)
         self._lap("read")
 
-    def _orders(self):
-        """Return the dispersed orders."""
+    def _orders(self, found):
+        """Yield the dispersed orders, and add each to those found."""
         p = self.parameters
         grism = inputs.read_grism(self._file)
         photom = Photom(self.chosen["photom"].path)
@@ -192,7 +194,7 @@ class GrismJob:
         rules = Rules(
             p.wl_oversample, p.inverse, p.grid, p.max_pixels_per_chunk, p.polyfit_degree or 0
         )
-        found, all_sources = [], None
+        all_sources = None
         for span in spans:
             if p.magnitude_limit is None:
                 field = all_sources = all_sources or pixels.field()
@@ -205,8 +207,8 @@ class GrismJob:
                 field.check_light(self.beside.direct_image)
             if field.labels.size:
                 found.append(DispersedOrder(grism, span, field, rules))
+                yield found[-1]
         inputs.check_sensitivity(found, self.chosen)
-        return found
 
     def _catalogue(self):
         if self.beside.catalogue is None:
@@ -224,11 +226,11 @@ class GrismJob:
     def _compose(self):
         """Return the Scene and how many cutouts were fitted; no scene without sources."""
         p = self.parameters
-        orders = self._orders()
+        orders = []
+        found = scene.compose(self._orders(orders), self.cutouts, self.threads, p.cutouts)
         if not orders:
             log.warning("%s: no sources to disperse; the step is skipped", self.name)
             return None, 0
-        found = scene.compose(orders, self.cutouts, self.threads, p.cutouts)
         inputs.check_place(self.path, self.beside.direct_image, orders, self.cutouts, found.own)
         fitted = 0
         if p.polyfit_degree:

@@ -103,11 +103,12 @@ def compose(orders, cutouts, threads, how=WHOLE):
     """
     Disperse all sources in all orders.
 
-    The sum is taken source by source in a fixed order: it does not depend on the threads.
+    The sum is taken source by source in a fixed order: it does not depend on the threads. An
+    order's sources are begun with while the next order is made.
 
     Parameters
     ----------
-    orders : list of DispersedOrder
+    orders : iterable of DispersedOrder
     cutouts : list of Cutout
     threads : int
     how : str
