@@ -104,16 +104,15 @@ class DispersedOrder:
         bounds = np.tile([np.inf, -np.inf], (len(labels), 2))
         for samples, ranges in self._pieces(labels):
             disperse.widen_bounds(samples, self._pixels, ranges, disperse.STRIDE, bounds)
-        lost = np.isnan(bounds[:, 0])
+        lost = ~np.isfinite(bounds).all(axis=1)
         if lost.any():
             raise InputError(
                 f"{self._path}: source {labels[int(lost.argmax())]}, order {self.order}: the trace "
                 "does not reach all wavelengths of the order; give a wavelengthrange reference of "
                 "this mode"
             )
-        found = np.floor(bounds).astype(np.int64)
-        found += np.array([0, 2, 0, 2]) + disperse.MARGIN * np.array([-1, 1, -1, 1])
-        found.clip(0, np.repeat(FRAME[::-1], 2), out=found)
+        around = np.array([0, 2, 0, 2]) + disperse.MARGIN * np.array([-1, 1, -1, 1])
+        found = (np.floor(bounds) + around).clip(0, np.repeat(FRAME[::-1], 2)).astype(np.int64)
         found[(found[:, 0] == found[:, 1]) | (found[:, 2] == found[:, 3])] = 0
         return found
 

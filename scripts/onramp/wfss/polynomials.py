@@ -11,7 +11,7 @@ import asdf
 import numpy as np
 from asdf.extension import Extension
 from asdf.util import uri_match
-from asdf_astropy.converters.transform.polynomial import PolynomialConverter
+from asdf_astropy.converters import PolynomialConverter
 from astropy.modeling import Model
 
 UNCHANGED = -1, 1  # domain and window of a polynomial in its variables themselves

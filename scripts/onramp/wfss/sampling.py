@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.errors import InputError
 from onramp.wfss import disperse, traces
 from onramp.wfss.disperse import Samples
 
@@ -45,7 +46,14 @@ def wavelengths(span, length, oversample):
 
 
 def order_grid(grism, span, oversample):
-    """Return the wavelengths of an order for the whole frame, made at the detector's centre."""
+    """
+    Return the wavelengths of an order for the whole frame, made at the detector's centre.
+
+    Raises
+    ------
+    InputError
+        If a wavelength has no place in the trace there.
+    """
     trace = grism.trace(span.order)
     centre = np.array([CENTRE])
     pixel = traces.pixels(trace, centre, centre, np.ones(1))
@@ -53,7 +61,8 @@ def order_grid(grism, span, oversample):
     samples = Samples(*traces.sampling(trace, ends, traces.EXACT), np.ones((1, 2)))
     bounds = np.array([[np.inf, -np.inf, np.inf, -np.inf]])
     disperse.widen_bounds(samples, pixel, np.array([[0, 1]]), 1, bounds)
-    return wavelengths(span, np.hypot(*np.ptp(bounds.reshape(2, 2), axis=1)), oversample)
+    length = np.hypot(*np.ptp(bounds.reshape(2, 2), axis=1))
+    return _known(grism, span, length, oversample)
 
 
 def chunk_grid(grism, span, oversample, x, y):
@@ -67,10 +76,24 @@ def chunk_grid(grism, span, oversample, x, y):
     oversample : int
     x, y : float
         Of the chunk's first pixel, in the frame of the direct image [pixel].
+
+    Raises
+    ------
+    InputError
+        As `order_grid`.
     """
     ends = [grism.to_grism(x, y, wave, span.order)[:2] for wave in (span.shortest, span.longest)]
     dx, dy = (float(np.squeeze(high)) - float(np.squeeze(low)) for low, high in zip(*ends))
-    return wavelengths(span, dy - dx, oversample)
+    return _known(grism, span, dy - dx, oversample)
+
+
+def _known(grism, span, length, oversample):
+    if not np.isfinite(length):
+        raise InputError(
+            f"{grism.path}: order {span.order}: the trace does not reach {span.shortest} to "
+            f"{span.longest} micron; give a wavelengthrange reference of this mode"
+        )
+    return wavelengths(span, length, oversample)
 
 
 def samples(grism, span, waves, inverse, degree=0):
