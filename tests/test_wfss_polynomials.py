@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import asdf
 import numpy as np
 import pytest
 from astropy.modeling import models
 from onramp.wfss import polynomials
+from onramp.wfss.traces import Grism
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.uniform(-1, 2048, (2, 500))
@@ -45,6 +48,33 @@ def test_intervals_of_two_variables_are_left_to_astropy(intervals, tmp_path):
     model = some(2, **intervals)
     found = read_back(model, tmp_path / "model.asdf")
     np.testing.assert_allclose(found(X, Y), model(X, Y), rtol=1e-13, atol=1e-9)
+
+
+def test_powers_beyond_the_degree_do_not_count(tmp_path):
+    content = b"""#ASDF 1.0.0
+#ASDF_STANDARD 1.6.0
+%YAML 1.1
+%TAG ! tag:stsci.edu:asdf/
+--- !core/asdf-1.1.0
+model: !transform/polynomial-1.3.0
+  coefficients: !core/ndarray-1.1.0 [[1.0, 2.0], [3.0, 7.0]]
+  inputs: [x, y]
+  outputs: [z]
+...
+"""
+    path = tmp_path / "model.asdf"
+    path.write_bytes(content)
+    with asdf.open(path) as theirs, asdf.open(path, extensions=polynomials.extension()) as ours:
+        assert isinstance(ours["model"], polynomials.Polynomial2D)
+        assert ours["model"](10.0, 0.5) == theirs["model"](10.0, 0.5) == 32.0
+
+
+def test_polynomials_in_the_trace_alone():
+    for model in models.Polynomial1D(1, c0=2, c1=-3), polynomials.Polynomial1D(np.array([2.0, -3])):
+        grism = SimpleNamespace(orders=[1], sampling=40, inv_lmodels=[], lmodels=[[model]],
+                                xmodels=[[model]], ymodels=[[model]])  # fmt: skip
+        trace = Grism.trace(SimpleNamespace(_model=grism, orders=[1]), 1)
+        assert trace.x == trace.y == trace.solution == [2.0, -3.0]
 
 
 def test_parameters_that_are_fixed(tmp_path):

@@ -94,7 +94,7 @@ class DispersedOrder:
         Returns
         -------
         (nsources, 4) int64
-            As `Window`; where no light is in the frame, it ends where it begins.
+            As `Window`; a side is empty where no light is in the frame.
 
         Raises
         ------
@@ -112,9 +112,7 @@ class DispersedOrder:
                 "this mode"
             )
         around = np.array([0, 2, 0, 2]) + disperse.MARGIN * np.array([-1, 1, -1, 1])
-        found = (np.floor(bounds) + around).clip(0, np.repeat(FRAME[::-1], 2)).astype(np.int64)
-        found[(found[:, 0] == found[:, 1]) | (found[:, 2] == found[:, 3])] = 0
-        return found
+        return (np.floor(bounds) + around).clip(0, np.repeat(FRAME[::-1], 2)).astype(np.int64)
 
     def touched(self, label):
         """Return the smallest window with all samples of a source, calibrated or not, or None."""
