@@ -1,4 +1,5 @@
 import itertools
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from astropy.io import fits
 from onramp import cli
 from onramp.parameters import STEPS, step_model
 from onramp.pipelines import steps_of
+from onramp.reference_types import REFERENCE_TYPES
 from onramp.simulate import simulate
 
 ONRAMP = str(Path(sys.executable).with_name("onramp"))
@@ -62,7 +64,17 @@ def test_help_lists_every_step_and_parameter(capsys):
         for name, field in step_model(step).model_fields.items():
             assert f"--steps.{step}.{name}={field.default}\n" in text
             assert field.description in text
-    assert "--override_TYPE" in text
+    assert "(median or model or median_image, or null)" in text
+    known = text.partition("--override_TYPE")[2].partition("steps and their")[0]
+    assert set(REFERENCE_TYPES) == set(re.findall(r"\w+", known.partition("Types:")[2]))
+
+
+def test_several_values_as_text(run):
+    status, stderr, _ = run("--steps.clean_flicker_noise.background_box_size=16,16")
+    assert (status, stderr) == (0, "")
+    status, stderr, _ = run("--steps.clean_flicker_noise.background_box_size=16")
+    assert status == 1
+    assert "background_box_size" in stderr
 
 
 def test_without_a_command_the_help_is_shown(capsys):

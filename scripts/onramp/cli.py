@@ -3,13 +3,16 @@
 import argparse
 import logging
 import sys
+import textwrap
 from functools import partial
 from pathlib import Path
 
 from onramp import __version__, own_process, wfss_contam
 from onramp.errors import OnrampError, ParameterError
+from onramp.field_words import values_of
 from onramp.parameters import STEPS, nearest, step_model
 from onramp.printing import PlainFormatter, printable
+from onramp.reference_types import REFERENCE_TYPES
 
 _OPTIONS = (
     *("references", "crds_context", "output_dir", "save_results", "save_calibrated_ramp"),
@@ -186,8 +189,12 @@ def _steps_help():
     lines = [
         "references:",
         "  --override_TYPE=PATH|N/A",
-        "      Use this file for mask, saturation, superbias, linearity, dark, gain, readnoise or",
-        "      ipc; N/A skips the step.",
+        *textwrap.wrap(
+            f"Use this file; N/A skips the step. Types: {', '.join(REFERENCE_TYPES)}.",
+            width=88,
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
+        ),
         "",
         "steps and their parameters (--steps.STEP.PARAMETER=VALUE), in the order they run:",
     ]
@@ -196,7 +203,7 @@ def _steps_help():
         lines += ["", f"{step}: {(model.__doc__ or '').strip().splitlines()[0]}"]
         for name, field in model.model_fields.items():
             lines.append(f"  --steps.{step}.{name}={field.default}")
-            lines.append(f"      {field.description}")
+            lines.append(f"      {field.description} ({values_of(field).replace('`', '')})")
     return "\n".join(lines)
 
 

@@ -3,13 +3,13 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from onramp.configuration import Configuration
+from onramp.field_words import values_of
 from onramp.parameters import Step
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -50,28 +50,7 @@ def options(model=Configuration, prefix=""):
             yield from options(field.annotation, f"{prefix}{name}.")
         else:
             default = None if field.default is PydanticUndefined else field.default
-            yield f"{prefix}{name}", _kind(field), default, field.description
-
-
-def _kind(field):
-    annotation = field.annotation
-    if get_origin(annotation) is Literal:
-        return " or ".join(f"`{_yaml(value)}`" for value in get_args(annotation))
-    words = {bool: "true or false", int: "whole number", float: "number", str: "text"}
-    kinds = _flat(annotation)
-    kind = next((word for known, word in words.items() if known in kinds), "file by type")
-    bounds = [
-        f"{sign} {getattr(limit, name)}"
-        for limit in field.metadata
-        for name, sign in (("gt", ">"), ("ge", ">="), ("lt", "<"), ("le", "<="))
-        if getattr(limit, name, None) is not None
-    ]
-    kind = " ".join([kind, *bounds[:1], *(f"and {bound}" for bound in bounds[1:])])
-    return f"{kind}, or null" if type(None) in kinds else kind
-
-
-def _flat(annotation):
-    return [annotation, *(kind for part in get_args(annotation) for kind in _flat(part))]
+            yield f"{prefix}{name}", values_of(field), default, field.description
 
 
 def _yaml(value):
@@ -83,19 +62,20 @@ def table() -> str:
     """Return the table of options in Markdown."""
     lines = ["| option | value | default | meaning |", "|---|---|---|---|"]
     common = {f"steps.<step>.{name}": field for name, field in Step.model_fields.items()}
-    for name, kind, default, meaning in options():
+    for name, what, default, meaning in options():
         if name == "steps":
             lines.append(f"| **{name}** | | | {meaning.splitlines()[0]} |")
             lines += [
-                f"| `{option}` | {_kind(field)} | `{_yaml(field.default)}` | {field.description} |"
+                f"| `{option}` | {values_of(field)} | `{_yaml(field.default)}` "
+                f"| {field.description} |"
                 for option, field in common.items()
             ]
         elif name.startswith("steps.") and name.split(".")[-1] in Step.model_fields and not default:
             continue
-        elif kind is None:
+        elif what is None:
             lines.append(f"| **{name}** | | | {meaning.splitlines()[0]} |")
         else:
-            lines.append(f"| `{name}` | {kind} | `{_yaml(default)}` | {meaning} |")
+            lines.append(f"| `{name}` | {what} | `{_yaml(default)}` | {meaning} |")
     return "\n".join([*lines, ""])
 
 
@@ -115,10 +95,10 @@ def defaults() -> str:
         "# commented out: what is set here goes before what CRDS's parameter files say.",
     ]
     explained = set()
-    for name, kind, default, meaning in options():
+    for name, what, default, meaning in options():
         *sections, key = name.split(".")
         indent = "  " * len(sections)
-        if kind is None:
+        if what is None:
             lines += ["", f"{indent}# {meaning.splitlines()[0]}", f"{indent}{key}:"]
             continue
         comment = "" if meaning in explained and key in Step.model_fields else f"# {meaning}"

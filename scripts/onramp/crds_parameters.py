@@ -80,12 +80,8 @@ def read(path, kind, remedy=ANEW) -> ParameterFile:
 
 def _tree(path, remedy):
     """Return the tree of an ASDF file as plain values; nothing in it is made an object."""
-    try:
-        import asdf
-    except ImportError:
-        raise ReferenceFileError(
-            f"{path}: asdf is not installed; run pip install 'onramp[crds]'"
-        ) from None
+    import asdf
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -45,7 +45,8 @@ def load():
     except ImportError as problem:
         raise ReferenceFileError(
             f"references.source: crds: {problem.name} is not installed; run "
-            f"{sys.executable} -m pip install 'onramp[crds]', or set references.source: folder"
+            f"{sys.executable} -m pip install -e '.[crds]' in onramp's folder, or set "
+            "references.source: folder"
         ) from None
     logging.getLogger("CRDS").handlers[:] = [logging.NullHandler()]
     return SimpleNamespace(**package)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import resource
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -37,6 +36,7 @@ from onramp.reference_source import folder_of, resolve
 from onramp.software import software
 from onramp.steps import jump
 from onramp.streaming import Stream
+from onramp.system_calls import peak_mb
 from onramp.user_flags import MaskWithMore
 
 log = logging.getLogger("onramp")
@@ -295,7 +295,7 @@ class ExposureJob:
             "jump_report": report_as_dict(report),
             "bad_fraction": outcome.bad / (ny * nx) if stream.fits else None,
             "seconds": seconds,
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mb": peak_mb(),
             "threads": self.threads,
             "steps": {
                 step: {"state": state, "seconds": stream.stopwatch.seconds.get(step, 0.0)}

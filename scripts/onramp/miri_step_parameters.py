@@ -2,20 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from onramp.step_parameters import Count, Number, Step
-
-
-def _listed(value):
-    """Split text at its commas, as the command line gives it."""
-    if isinstance(value, str):
-        return [part for part in value.strip("[]() ").split(",") if part.strip()]
-    return [value] if isinstance(value, int | float) else value
-
+from onramp.step_parameters import Count, Listed, Number, Step
 
 Frequency = Annotated[Number, Field(gt=0)]
-Frequencies = Annotated[tuple[Frequency, ...], BeforeValidator(_listed), Field(min_length=1)]
+Frequencies = Annotated[tuple[Frequency, ...], Listed, Field(min_length=1)]
 
 
 class EmiCorr(Step):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from onramp.step_parameters import Count, Number, Step
+from onramp.step_parameters import Count, Listed, Number, Step
 
 IFU, MOS = "NRS_IFU", "NRS_MSASPEC"
 SPECTRA = IFU, MOS, "NRS_FIXEDSLIT", "NRS_BRIGHTOBJ"
@@ -80,7 +80,7 @@ class CleanFlickerNoise(OptionalStep):
     aperture_radius: PositiveNumber = Field(
         3.0, description="Aperture in which median_image measures a source of images [pixel]."
     )
-    background_box_size: tuple[PositiveCount, PositiveCount] | None = Field(
+    background_box_size: Annotated[tuple[PositiveCount, PositiveCount], Listed] | None = Field(
         None, description="Rows and columns of the smooth model's boxes; null: up to 32 [pixel]."
     )
     mask_science_regions: bool = Field(

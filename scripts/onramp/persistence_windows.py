@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from onramp.errors import InputError, OutputError, ParameterError
+from onramp.errors import InputError, OutputError
 from onramp.flags import DO_NOT_USE, PERSISTENCE
 from onramp.replacing import replacing
 from onramp.steps import persistence
@@ -13,7 +13,6 @@ from onramp.steps import persistence
 log = logging.getLogger("onramp")
 
 STEP = "persistence"
-NOT_INSTALLED = "asdf is not installed; run pip install 'onramp[crds]'"
 
 
 class PersistenceWindows:
@@ -116,16 +115,9 @@ class PersistenceWindows:
         _write(path, tree)
 
 
-def _asdf(path):
-    try:
-        import asdf
-    except ImportError:
-        raise ParameterError(f"{path}: {NOT_INSTALLED}") from None
-    return asdf
-
-
 def _read(path):
-    asdf = _asdf(path)
+    import asdf
+
     try:
         with asdf.open(path, memmap=False, lazy_load=False) as file:
             return {key: value for key, value in file.tree.items() if isinstance(value, dict)
@@ -136,7 +128,8 @@ def _read(path):
 
 
 def _write(path, tree):
-    asdf = _asdf(path)
+    import asdf
+
     try:
         with replacing(path) as part:
             asdf.AsdfFile(tree).write_to(part)

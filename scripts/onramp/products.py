@@ -5,7 +5,6 @@ Both take bands of rows in any order from several threads. A file is written und
 beside its final one and renamed when it is complete and synced.
 """
 
-import os
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from astropy.io import fits
 from onramp import checksums
 from onramp.checksums import BLOCK
 from onramp.pending_file import PendingFile, write_all
+from onramp.system_calls import reserve
 
 _UNSIGNED_OFFSET = {np.dtype(np.uint16): 1 << 15, np.dtype(np.uint32): 1 << 31}
 
@@ -128,7 +128,7 @@ class ProductFile(PendingFile):
         self.sums = []
         with self._opened():
             self.size = self._lay_out(extensions)
-            os.posix_fallocate(self._file, 0, self.size)
+            reserve(self._file, self.size)
 
     def _lay_out(self, extensions):
         self._primary_size = len(checksums.seal(_header_bytes(self.header), 0))

@@ -6,6 +6,7 @@ import tempfile
 import numpy as np
 
 from onramp.errors import OutputError
+from onramp.system_calls import reserve
 
 SAMPLE = np.dtype(np.float32)
 
@@ -37,7 +38,7 @@ class RampStore:
         self._plane = self.shape[-2] * self._row
         try:
             self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
-            os.posix_fallocate(self._file.fileno(), 0, max(1, self._size))
+            reserve(self._file.fileno(), max(1, self._size))
         except OSError as error:
             raise self._problem(error) from error
 

@@ -22,6 +22,12 @@ def _no_bool(value):
     return value
 
 
+def _listed(value):
+    if isinstance(value, str):
+        return value.strip("[]() ").replace(",", " ").split()
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 def _file_name(value):
     if isinstance(value, str) and (UNFIT.search(value) or value.startswith(".")):
         raise ValueError("expected the name of a file, without folder; products go to output_dir")
@@ -31,6 +37,9 @@ def _file_name(value):
 Cores = Annotated[str, BeforeValidator(_cores)]
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_no_bool)]
+Listed = BeforeValidator(_listed)
+"""Take several values as text such as "1, 2" as well, which the command line gives."""
+
 FileName = Annotated[str, BeforeValidator(_file_name), Field(max_length=200)]
 
 

@@ -1,12 +1,13 @@
 """
 The Python call and the command for contamination of slitless spectra.
 
-What this step needs beyond the others comes with ``pip install 'onramp[wfss]'`` and is imported
-when it is used.
+What this step needs beyond the others is the extra ``wfss`` of the project; it is imported when it
+is used.
 """
 
 import argparse
 import importlib
+import sys
 from pathlib import Path
 
 from onramp.errors import OnrampError, ParameterError
@@ -121,7 +122,8 @@ def _job(
             importlib.import_module(library)
         except ImportError as problem:
             raise MissingLibraryError(
-                f"wfss_contam needs {library}, which is not installed: pip install 'onramp[wfss]'"
+                f"wfss_contam needs {library}, which is not installed; run {sys.executable} -m pip "
+                "install -e '.[wfss]' in onramp's folder"
             ) from problem
     from onramp.detector1 import references_folder
     from onramp.wfss.job import GrismJob

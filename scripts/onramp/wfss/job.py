@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import resource
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from onramp.later import Later, short_turns
 from onramp.output_folders import make_output_folder
 from onramp.pending_file import SmallFile
 from onramp.reference_source import folder_of
+from onramp.system_calls import peak_mb
 from onramp.wfss import inputs, outputs, polyfit, references, scene, trees
 from onramp.wfss.cutouts import read_cutouts
 from onramp.wfss.files import exposure_name, find_files
@@ -346,7 +346,7 @@ class GrismJob:
                 kind: {"name": found.name, "sha256": found.sha256}
                 for kind, found in self.chosen.items()
             },
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "peak_mb": peak_mb(),
             "products": getattr(self, "products", {}),
         }
 

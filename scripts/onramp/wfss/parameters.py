@@ -3,22 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from onramp.errors import ParameterError
 from onramp.parameters import nearest
-from onramp.step_parameters import Cores, Count, Number
+from onramp.step_parameters import Cores, Count, Listed, Number
 from onramp.wfss_contam import STEP
 
-
-def _numbers(value):
-    """Take a list of whole numbers, or text such as "1, 2"."""
-    if isinstance(value, str):
-        value = value.replace(",", " ").split()
-    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Orders = Annotated[tuple[Count, ...], BeforeValidator(_numbers), Field(min_length=1)]
+Orders = Annotated[tuple[Count, ...], Listed, Field(min_length=1)]
 
 
 class WfssContam(BaseModel):
