@@ -8,6 +8,7 @@ picture=$3
 shift 3
 taken=$staged.$$.taken
 mv "$staged" "$taken" || exit 1
+trap 'rm -rf "$taken"' EXIT
 [ -z "$crash_file" ] || rm -f "$crash_file"
 [ -z "$picture" ] || rm -f "$picture"
 for file in "$@" ${crash_file:+"$crash_file"}; do
@@ -21,5 +22,4 @@ if [ -n "$picture" ] && [ -e "$taken/quicklook/${picture##*/}" ]; then
 fi
 failed=0
 [ ! -e "$taken/.failed" ] || failed=1
-rm -rf "$taken"
 exit $failed

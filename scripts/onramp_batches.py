@@ -109,18 +109,18 @@ class Batches:
     def predicted(self, target, threads=1):
         """Return the memory of an exposure's job [MB], its picture's included, and its shape."""
         from onramp.glance import glance
-        from onramp.memory import predict_shape_mb
+        from onramp.memory import predict_mb
 
         around = SCHEDULED_MB if self.scheduled else 0
         least = COMPILATION_MB if self.scheduled else 0  # the first job on a kind of node compiles
         least = max(least, PICTURE_MB if self.picture else 0)
         try:
-            shape = glance(target.uncal).shape
+            seen = glance(target.uncal)
         except OnrampError:  # for the job to tell
             return max(least, UNPREDICTED_MB) + around, (0,)
         steps = self.parameters(target)
         used = threads_used(steps, threads)
-        return max(least, predict_shape_mb(shape, used, steps=steps)) + around, shape
+        return max(least, predict_mb(seen, used, steps=steps)) + around, seen.shape
 
     @property
     def scheduled(self):
@@ -153,6 +153,8 @@ class Batches:
         for old in self.folder.glob("*"):  # of runs that were killed
             if old != self.staged:
                 shutil.rmtree(old, ignore_errors=True)
+        for old in self.staged.glob("*/*.taken"):
+            shutil.rmtree(old, ignore_errors=True)
         entries = {}
         jobs = self.workflow.dag.needrun_jobs()
         for job in sorted(jobs, key=lambda job: (job.rule.name, str(job.wildcards))):

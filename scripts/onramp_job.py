@@ -21,7 +21,7 @@ from onramp.replacing import replacing
 MODULES = "onramp", "numpy", "astropy", "numba", "pydantic"
 
 
-class TerminatedError(Exception):
+class TerminatedError(BaseException):
     """The scheduler or the user ended this job with SIGTERM."""
 
 

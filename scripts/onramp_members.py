@@ -124,9 +124,9 @@ class Member:
     @contextlib.contextmanager
     def _stage(self):
         """Lend a folder that takes its final name if nothing was raised."""
-        part = self.folder.with_name(f".{self.name}.{platform.node()}.{os.getpid()}.part")
-        for old in self.folder.parent.glob(f".{self.name}.*.part"):
-            shutil.rmtree(old, ignore_errors=True)
+        parts = self.folder.with_name(f".{self.name}")  # a name of its own: none begins with a dot
+        shutil.rmtree(parts, ignore_errors=True)  # of jobs that were killed
+        part = parts / f"{platform.node()}.{os.getpid()}"
         identity = self._identity()
         part.mkdir(parents=True)
         try:
@@ -136,6 +136,8 @@ class Member:
             os.rename(part, self.folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                parts.rmdir()
 
     def _identity(self):
         """Return the work and the state of its files; two alike have the same products."""

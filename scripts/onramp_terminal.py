@@ -99,7 +99,7 @@ class Progress(logging.Handler):
         self.results = Path(results)
         self.screen = screen
         self.tally = None
-        self.told = 0
+        self.told = set()
         self.running = {}
         self.batches = BatchWatch(results)
         self.lock = threading.RLock()
@@ -174,8 +174,8 @@ class Progress(logging.Handler):
         self._record("done" if done else "failed", exposure=exposure, **facts)
         standing = self.tally.standing()
         width = len(str(standing.total))
-        self.told += 1
-        ended = f"{self.told:{width}}/{standing.total}"
+        self.told.add(exposure)  # once, however often it is tried
+        ended = f"{len(self.told):{width}}/{standing.total}"
         self._say(f"[{ended}] {exposure}: {self._outcome(exposure, done, facts)}")
         if self.screen:
             self.screen.show(line(standing))

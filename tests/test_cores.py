@@ -10,10 +10,12 @@ def machine(monkeypatch, tmp_path):
 
     def pretend(affinity, quota=None, **slurm):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(affinity)), raising=False)
-        path = tmp_path / "cpu.max"
+        (tmp_path / "own").write_text("0::/user/job\n")
+        (tmp_path / "user/job").mkdir(parents=True)
         if quota is not None:
-            path.write_text(quota)
-        monkeypatch.setattr(cores, "Path", lambda _: path)
+            (tmp_path / "user/job/cpu.max").write_text(quota)
+        monkeypatch.setattr(cores, "OWN_GROUPS", tmp_path / "own")
+        monkeypatch.setattr(cores, "CONTROL_GROUPS", tmp_path)
         for name in ("SLURM_CPUS_PER_TASK", "SLURM_CPUS_ON_NODE"):
             monkeypatch.delenv(name, raising=False)
         for name, value in slurm.items():
@@ -40,6 +42,26 @@ def machine(monkeypatch, tmp_path):
 def test_granted_is_the_smallest_limit(machine, affinity, quota, slurm, expected):
     machine(affinity, quota, **slurm)
     assert cores.granted() == expected
+
+
+@pytest.mark.parametrize("place", ["", "user", "user/job"])
+def test_quotas_of_all_groups_around_count(machine, tmp_path, place):
+    machine(8)
+    (tmp_path / place / "cpu.max").write_text("200000 100000")
+    assert cores.granted() == 2
+    (tmp_path / "user/job/cpu.max").write_text("max 100000")
+    assert cores.granted() == (8 if place == "user/job" else 2)
+
+
+def test_quotas_of_the_first_version(machine, tmp_path):
+    machine(8)
+    (tmp_path / "own").write_text("5:memory:/user\n4:cpu,cpuacct:/user/job\n0::/elsewhere\n")
+    group = tmp_path / "cpu,cpuacct/user"
+    (group / "job").mkdir(parents=True)
+    for folder, quota in ((group, 300_000), (group / "job", -1)):
+        (folder / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+        (folder / "cpu.cfs_period_us").write_text("100000\n")
+    assert cores.granted() == 3
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from onramp import compilation
+from onramp.bands import band_height
 from onramp.errors import InputError
+from onramp.glance import Glance, glance
 from onramp.memory import predict_mb, predict_shape_mb
 from onramp.parameters import parse_steps
 from onramp.simulate import simulate
@@ -112,7 +114,7 @@ def test_prediction_is_enough_and_not_too_much(name, simulated, tmp_path):
     mode, changes, cores, arguments = CASES[name]
     exposure = simulated(mode, changes)
     steps = steps_of(arguments)
-    predicted = predict_mb(exposure.uncal, cores, steps=steps)
+    predicted = predict_mb(glance(exposure.uncal), cores, steps=steps)
     references = exposure.references["gain"].parent
     command = [ONRAMP, "detector1", exposure.uncal, "--references", references,
                "--output_dir", tmp_path, "--quiet", "--cores", cores, *arguments]  # fmt: skip
@@ -147,6 +149,18 @@ def test_prediction_never_falls_with_size(axis):
     assert predict_shape_mb(larger) >= predict_shape_mb(shape)
 
 
+def test_uneven_groups_are_fitted_by_likelihood():
+    even = Glance("NIRCAM", "NRCALONG", (100, 40, 256, 2048), False)
+    likely = steps_of(["--steps.ramp_fit.algorithm=LIKELY"])
+    assert predict_mb(even._replace(uneven=True)) == predict_mb(even, steps=likely)
+    assert predict_mb(even._replace(uneven=True)) > 2 * predict_mb(even)
+
+
+def test_very_many_integrations_are_taken_by_fewer_rows():
+    assert band_height((1000, 5, 32, 2048)) == 8
+    assert [band_height((n * 1000, 5, 32, 2048)) for n in (2, 3, 12)] == [4, 2, 1]
+
+
 def test_each_thread_holds_a_band():
     one, two, three = (predict_shape_mb((600, 10, 32, 512), cores) for cores in (1, 2, 3))
     assert two > one
@@ -157,6 +171,6 @@ def test_prediction_reads_the_header_only(simulated, tmp_path):
     path = tmp_path / "torn_uncal.fits"
     path.write_bytes(b"SIMPLE  =")
     with pytest.raises(InputError, match="torn_uncal"):
-        predict_mb(path)
+        predict_mb(glance(path))
     exposure = simulated("nircam_sub", {})
-    assert predict_mb(exposure.uncal) == predict_shape_mb((3, 10, 160, 160))
+    assert predict_mb(glance(exposure.uncal)) == predict_shape_mb((3, 10, 160, 160))

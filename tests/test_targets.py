@@ -158,10 +158,19 @@ def test_suffixes():
     steps = load({"steps": {"jump": {"save_results": True}}}, "x").steps
     assert targets.suffixes(steps, False) == ("rate", "rateints", "jump")
     assert targets.suffixes(steps, True) == ("rate", "rateints", "ramp", "jump")
-    steps = load({"steps": {"ramp_fit": {"save_opt": True}}}, "x").steps
-    assert targets.suffixes(steps, False) == ("rate", "rateints", "fitopt")
-    steps = load({"steps": {"ramp_fit": {"save_opt": True, "opt_name": "my"}}}, "x").steps
-    assert targets.suffixes(steps, False) == ("rate", "rateints"), "no pattern for its name"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"ramp_fit": {"save_opt": True}},  # fitopt, or likely_chisq where read times are uneven
+        {"reset": {"save_results": True}},  # only MIRI
+        {"superbias": {"save_results": True}},  # not MIRI
+        {"clean_flicker_noise": {"skip": False, "save_mask": True}},
+    ],
+)
+def test_what_not_every_exposure_has_is_nobodys_target(steps):
+    assert targets.suffixes(load({"steps": steps}, "x").steps, False) == ("rate", "rateints")
 
 
 @pytest.mark.parametrize(

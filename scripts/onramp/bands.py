@@ -14,6 +14,7 @@ from onramp.later import short_turns
 
 BAND_BYTES = 6_000_000
 LARGEST_BYTES = 16 * BAND_BYTES  # of a band that is to be worth reading
+MOST_BYTES = 10 * LARGEST_BYTES  # of a band of the fewest rows, if a single one is not larger
 HEIGHTS = 8, 128  # smallest and largest band [rows]
 WORTH_READING = 4096  # pixels of a plane; bands of short rows have as many, within bounds
 
@@ -54,6 +55,7 @@ def band_height(shape, threads=1, rows=None):
     per_row = nints * ngroups * nx * (2 + 4 + 1) + nints * nx * 20
     least, most = HEIGHTS
     least = max(least, min(WORTH_READING // nx, LARGEST_BYTES // per_row))
+    least = max(1, min(least, MOST_BYTES // per_row))
     height = rows or int(np.clip(BAND_BYTES // per_row, least, most))
     return max(1, min(height, -(-ny // threads)))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from onramp.errors import ParameterError
 
+CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _FRACTIONS = {"quarter": 4, "half": 2, "all": 1}
 
 
@@ -39,10 +40,37 @@ def checked(cores) -> int:
 
 
 def _control_group_quota():
+    """Return the smallest quota of this process's control group and those around it [cores]."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, int(quota) // int(period))
-    except (OSError, ValueError):
+        groups = [line.split(":", 2) for line in OWN_GROUPS.read_text().splitlines()]
+    except OSError:
+        return None
+    quotas = []
+    for _, controllers, path in (group for group in groups if len(group) == 3):
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = CONTROL_GROUPS / controllers
+        for folder in (top, *_folders_to(top, path)):
+            quotas.append(_quota(folder))
+    return min((quota for quota in quotas if quota), default=None)
+
+
+def _folders_to(top, path):
+    for part in Path(path).parts[1:]:
+        top /= part
+        yield top
+
+
+def _quota(folder):
+    """Return the quota of a control group of either version [cores], None if there is none."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            names = "cpu.cfs_quota_us", "cpu.cfs_period_us"
+            quota, period = ((folder / name).read_text() for name in names)
+        return max(1, int(quota) // int(period)) if int(quota) > 0 else None
+    except (OSError, ValueError):  # "max": none
         return None
 
 

@@ -103,6 +103,8 @@ class Files:
             wrong = self._wrong(name, path)
             if wrong:
                 raise ReferenceFileError(f"{path}: {wrong}; remove it, and it will be fetched anew")
+        except AwaitedError:
+            raise
         except ReferenceFileError as problem:
             self._problems[name] = str(problem)
             raise

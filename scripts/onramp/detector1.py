@@ -96,7 +96,7 @@ class Detector1:
 def process_exposure(
     uncal, output_dir, parameters, references, overrides=None, cores=None,
     save_calibrated_ramp=False, rows=None, origins=None, context=None, date=None,
-    parameter_files=None,
+    parameter_files=None, save_windows=True,
 ):  # fmt: skip
     """
     Process one exposure to files, holding no more than bands in memory.
@@ -123,6 +123,8 @@ def process_exposure(
         What the products tell as their date, instead of now.
     parameter_files : str, Path or iterable of them, optional
         As in `Detector1.call`; a manifest has them already.
+    save_windows : bool
+        Write `persistence.save_persistence`, if it is given.
 
     Returns
     -------
@@ -137,7 +139,7 @@ def process_exposure(
     job = ExposureJob(
         uncal, references, overrides, parameters, output_dir, cores, save_calibrated_ramp,
         in_memory=False, on_disk=True, rows=rows, origins=origins, context=context, date=date,
-        parameter_files=parameter_files,
+        parameter_files=parameter_files, save_windows=save_windows,
     )  # fmt: skip
     return job.run().statistics
 
@@ -150,7 +152,7 @@ def named(uncal, exposure):
         return
     with tempfile.TemporaryDirectory(prefix="onramp-") as folder:
         link = Path(folder, f"{exposure}_uncal.fits")
-        link.symlink_to(Path(uncal).resolve())
+        link.symlink_to(Path(uncal).absolute())
         try:
             yield link
         except OnrampError as error:

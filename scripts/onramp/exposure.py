@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
 from onramp import explicit_times, stripe_keywords
 from onramp.errors import InputError
@@ -257,10 +256,15 @@ class Exposure(HeaderFacts):
         """
         if "INT_TIMES" not in self._file:
             return np.zeros(0)
-        with fits.open(self.path, memmap=False) as file:
-            table = file["INT_TIMES"].data
+        table = self._file.table("INT_TIMES")
+        try:
             times = {name: np.asarray(table[f"int_{name}_MJD_UTC"], np.float64)
                      for name in ("start", "mid", "end")}  # fmt: skip
+        except (KeyError, ValueError) as problem:
+            raise InputError(
+                f"{self.path}[INT_TIMES]: does not say when integrations begin and end: {problem}; "
+                "fetch the file again"
+            ) from problem
         if self.superstriped:
             number = self.stripes.number
             start, end = times["start"][::number], times["end"][number - 1 :: number]

@@ -22,8 +22,8 @@ COUNTS = (
     *("NINTS", "NGROUPS", "NFRAMES", "GROUPGAP"),
     *("SUBSTRT1", "SUBSTRT2", "SUBSIZE1", "SUBSIZE2", "FASTAXIS", "SLOWAXIS"),
 )
-OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR", "DRPFRMS1")
-OPTIONAL_NUMBERS = ("GAINFACT",)
+OPTIONAL_COUNTS = ("INTSTART", "INTEND", "NOUTPUTS", "FRMDIVSR", "DRPFRMS1", "NSAMPLES")
+OPTIONAL_NUMBERS = "GAINFACT", "EFFINTTM", "EXPSTART"
 GUIDE_STAR = ("FGS_ID-IMAGE", "FGS_ID-STACK", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
 
 
@@ -96,7 +96,8 @@ class HeaderFacts:
     @property
     def integration_time(self) -> float:
         """EFFINTTM [s], or 1 if it is missing."""
-        return float(self.primary.get("EFFINTTM", 1.0))
+        found = self._value("EFFINTTM")
+        return 1.0 if found is None else float(found)
 
     @property
     def frame_divisor(self) -> int | None:

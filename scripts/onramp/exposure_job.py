@@ -66,7 +66,7 @@ class ExposureJob:
     def __init__(
         self, uncal, folder, overrides, parameters, output_dir, cores, save_ramp, *, in_memory,
         on_disk, rows=None, origins=None, context=None, date=None,
-        pipeline=DETECTOR1, parameter_files=None,
+        pipeline=DETECTOR1, parameter_files=None, save_windows=True,
     ):  # fmt: skip
         self.uncal, self.folder, self.overrides = Path(uncal), folder, overrides
         self.parameters: Detector1Parameters = parameters
@@ -80,6 +80,7 @@ class ExposureJob:
         }
         self.origins, self.context, self.date = origins, context, date
         self.pipeline, self.parameter_files = pipeline, parameter_files
+        self.save_windows = save_windows
         self.started, self.begun = time.perf_counter(), datetime.now(UTC)
         self.open_products = []
         self.open_ramps = []
@@ -168,10 +169,13 @@ class ExposureJob:
             self.open_products += self._small_files(stream, exposure, chosen)
         for product in self.open_products:
             product.finish()
-        stream.persistence.save()
+        if self.save_windows:
+            stream.persistence.save()
         paths = [p.path for p in self.open_products if not isinstance(p, Product)]
         statistics["products"] = {path.name: path.stat().st_size for path in paths}
         self.open_products.clear()
+        statistics["seconds"] = time.perf_counter() - self.started
+        statistics["peak_mb"] = peak_mb()
         for step, seconds in stream.stopwatch.seconds.items():
             log.info("time %-14s %.2f s", step, seconds)
         log.info("%s: done in %.2f s", exposure.name, statistics["seconds"])
@@ -277,7 +281,6 @@ class ExposureJob:
             words["EXTNCRS"] = 1e6 * outcome.events / stream.jump_sample
         for line in report_lines(report):
             log.info("%s: %s", exposure.name, line)
-        seconds = time.perf_counter() - self.started
         return {
             "exposure": exposure.name,
             "uncal": str(exposure.path),
@@ -294,8 +297,6 @@ class ExposureJob:
             "events": outcome.events,
             "jump_report": report_as_dict(report),
             "bad_fraction": outcome.bad / (ny * nx) if stream.fits else None,
-            "seconds": seconds,
-            "peak_mb": peak_mb(),
             "threads": self.threads,
             "steps": {
                 step: {"state": state, "seconds": stream.stopwatch.seconds.get(step, 0.0)}

@@ -1,14 +1,16 @@
 """What the first bytes of an exposure tell of it, for lists of thousands that cannot be opened."""
 
+import os
 import re
 from typing import NamedTuple
 
 from onramp.errors import InputError
 
-START = 65536
+START = 65536  # bytes, and as many at the end
 TEXT = re.compile(rb"(INSTRUME|DETECTOR)= '([^']*)'")
 AXIS = re.compile(rb"NAXIS([1-4]) *= *(\d+) ")
 SUPERSTRIPES = re.compile(rb"SSTR_NST= *[1-9]")
+READ_TIMES = re.compile(rb"read_times:\s*(\[\s*\[|-)")  # that are not an empty list
 EXTENSION = b"XTENSION= 'IMAGE"
 NAME = re.compile(rb"EXTNAME *= '(\w+) *'")
 
@@ -20,6 +22,8 @@ class Glance(NamedTuple):
     detector: str
     shape: tuple[int, int, int, int]
     """nints, ngroups, ny, nx; of whole frames where stripes are put together to these."""
+    uneven: bool
+    """Whether groups are not evenly spaced, and fitted by LIKELY therefore."""
 
 
 def glance(uncal) -> Glance:
@@ -34,6 +38,8 @@ def glance(uncal) -> Glance:
     try:
         with open(uncal, "rb", buffering=0) as file:
             primary, _, extension = file.read(START).partition(EXTENSION)
+            file.seek(max(0, os.fstat(file.fileno()).st_size - START))
+            uneven = READ_TIMES.search(file.read(START)) is not None
     except OSError as problem:
         raise InputError(f"{uncal}: {problem.strerror}") from problem
     facts = dict(TEXT.findall(primary))
@@ -46,16 +52,16 @@ def glance(uncal) -> Glance:
     detector, instrument = words
     shape = tuple(axes[n] for n in (4, 3, 2, 1))
     if SUPERSTRIPES.search(primary):
-        shape = _whole_shape(uncal) or shape
-    return Glance(instrument, detector, shape)
+        shape, uneven = _of_whole_frames(uncal) or (shape, uneven)
+    return Glance(instrument, detector, shape, uneven)
 
 
-def _whole_shape(uncal):
-    """Return the shape of what superstripes are put together to, or None if they cannot be."""
+def _of_whole_frames(uncal):
+    """Return shape and timing of what superstripes are put together to, None if they cannot be."""
     from onramp.exposure import Exposure
 
     try:
         with Exposure(uncal) as exposure:
-            return exposure.shape
+            return exposure.shape, bool(exposure.read_times)
     except InputError:
         return None  # said by the job itself

@@ -180,13 +180,13 @@ def chi_squared_probability(chi_squared, dof):
     The finite sums for whole degrees of freedom (Abramowitz & Stegun 26.4.4, 26.4.5), for a module
     that would otherwise load a library of 0.2 s for one number.
     """
-    half = chi_squared / 2
-    odd = dof % 2
+    if chi_squared == 0:
+        return 1.0
+    half, odd = chi_squared / 2, dof % 2
     total = math.erfc(math.sqrt(half)) if odd else 0.0
-    term = math.exp(-half) * (math.sqrt(half) / math.gamma(1.5) if odd else 1.0)
     for k in range(dof // 2):
-        total += term
-        term *= half / (k + (1.5 if odd else 1.0))
+        power = k + 0.5 * odd
+        total += math.exp(power * math.log(half) - half - math.lgamma(power + 1))
     return total
 
 

@@ -29,36 +29,25 @@ NOISE_SAMPLE = 4  # bytes for each sample of one integration of a band of it
 MARGIN = 1.12
 
 
-def predict_mb(uncal, cores=1, rows=None, steps=None) -> int:
+def predict_mb(seen, cores=1, rows=None, steps=None) -> int:
     """
     Return the peak memory of processing an exposure [MB].
 
     Parameters
     ----------
-    uncal : str or Path
+    seen : Glance
     cores : int, optional
         Threads; each holds a band.
     rows : int, optional
         Height of the bands, if it is given.
     steps : Detector1Parameters, optional
         The defaults if left out.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be used.
     """
-    from onramp.exposure import (
-        Exposure,
-    )  # brings the kernels along, which a prediction does without
-
-    with Exposure(uncal) as exposure:
-        shape = exposure.raw_shape if exposure.interleaved else exposure.shape
-        steps = steps or Detector1Parameters()
-        if exposure.read_times:
-            fit = steps.ramp_fit.model_copy(update={"algorithm": LIKELIHOOD})
-            steps = steps.model_copy(update={"ramp_fit": fit})
-        return predict_shape_mb(shape, cores, rows, steps)
+    steps = steps or Detector1Parameters()
+    if seen.uneven:
+        fit = steps.ramp_fit.model_copy(update={"algorithm": LIKELIHOOD})
+        steps = steps.model_copy(update={"ramp_fit": fit})
+    return predict_shape_mb(seen.shape, cores, rows, steps)
 
 
 def predict_shape_mb(shape, cores=1, rows=None, steps=None) -> int:

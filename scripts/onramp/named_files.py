@@ -8,6 +8,8 @@ from pathlib import Path
 from onramp.optional_step_parameters import MOS
 from onramp.reference_facts import read_keywords
 
+MOST_LINKS = 40  # one after the other
+
 
 def digests(uncal, exp_type, parameters) -> dict[str, str | None]:
     """
@@ -34,7 +36,17 @@ def _paths(uncal, exp_type, parameters):
     if exp_type == MOS and masked:
         name = str(read_keywords(uncal, ("MSAMETFL",)).get("MSAMETFL", "")).strip()
         if name and name != "N/A":
-            yield str(Path(uncal).parent / name)
+            yield str(beside(uncal, name))
+
+
+def beside(uncal, name) -> Path:
+    """Return a file beside an uncal file, or beside what links from there lead to."""
+    link = Path(uncal)
+    places = [link.parent / name]
+    while link.is_symlink() and len(places) < MOST_LINKS:
+        link = link.parent / os.readlink(link)
+        places.append(link.parent / name)
+    return next((place for place in places if place.exists()), places[-1])
 
 
 def _identity(path):

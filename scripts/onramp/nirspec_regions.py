@@ -1,13 +1,13 @@
 """Which pixels of a NIRSpec exposure see slits, slices, or shutters that do not close."""
 
 import logging
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from onramp import nirspec_references
 from onramp.errors import InputError, ReferenceFileError
+from onramp.named_files import beside
 from onramp.optional_step_parameters import IFU, MOS
 from onramp.steps import nirspec_optics as optics_of
 from onramp.steps.nirspec_optics import Aperture, Detector, Optics
@@ -314,7 +314,7 @@ def _shutter_table(exposure):
                 f"{exposure.path}: {keyword} missing, which says what shutters were open; fetch "
                 "the file again, or set mask_science_regions to false"
             )
-    path = Path(exposure.path).parent / str(header["MSAMETFL"]).strip()
+    path = beside(exposure.path, str(header["MSAMETFL"]).strip())
     try:
         with fits.open(path, memmap=False) as file:
             table = file["SHUTTER_INFO"].data

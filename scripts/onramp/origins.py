@@ -70,7 +70,7 @@ def of_configuration(steps: Detector1Parameters, paths) -> dict[str, str]:
             values = told.get(step)
             if not (isinstance(values, dict) and name in values):
                 continue
-            if _same(step, name, values[name], getattr(getattr(steps, step), name)):
+            if same(step, name, values[name], getattr(getattr(steps, step), name)):
                 found[key] = f"{FILE}: {path}"
     return found
 
@@ -83,7 +83,7 @@ def _told(path):
     return told if isinstance(told, dict) else {}
 
 
-def _same(step, name, value, merged):
+def same(step, name, value, merged):
     """Return whether a file's value of a parameter is the merged one once it is converted."""
     told = Detector1Parameters.model_validate({step: {name: value}})
     return getattr(getattr(told, step), name) == merged

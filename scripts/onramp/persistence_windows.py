@@ -1,18 +1,21 @@
 """Persistence of one exposure: when integrations begin, and windows that others left open."""
 
 import logging
+import math
+import os
 from pathlib import Path
 
 import numpy as np
 
 from onramp.errors import InputError, OutputError
 from onramp.flags import DO_NOT_USE, PERSISTENCE
-from onramp.replacing import replacing
+from onramp.replacing import folder_lock, replacing
 from onramp.steps import persistence
 
 log = logging.getLogger("onramp")
 
 STEP = "persistence"
+OF_ASDF = "asdf_library", "history"  # of any ASDF file
 
 
 class PersistenceWindows:
@@ -46,6 +49,7 @@ class PersistenceWindows:
         self._flag = np.uint8(PERSISTENCE | (DO_NOT_USE if parameters.persistence_dnu else 0))
         self._starts = self._integration_starts()
         self._before = self._windows_of_file()
+        self._check_target()
         self._after = np.zeros_like(self._before)
 
     def _integration_starts(self):
@@ -53,12 +57,14 @@ class PersistenceWindows:
         header = self._exposure.primary
         try:
             times = self._exposure.integration_times("start")
-            begin = persistence.unix_time(float(header["EXPSTART"])) if len(times) < nints else 0.0
-            length = float(header["EFFINTTM"]) if len(times) < nints else 0.0
-        except KeyError as error:
+            begin = length = 0.0
+            if len(times) < nints:
+                begin, length = (_number(header, keyword) for keyword in ("EXPSTART", "EFFINTTM"))
+                begin = persistence.unix_time(begin)
+        except (KeyError, TypeError, ValueError):
             raise InputError(
-                f"{self._exposure.path}: {error.args[0]} missing, and INT_TIMES does not say when "
-                "integrations begin; fetch the file again, or skip persistence"
+                f"{self._exposure.path}: INT_TIMES does not say when integrations begin, nor do "
+                "EXPSTART and EFFINTTM; fetch the file again, or skip persistence"
             ) from None
         return np.array([
             persistence.unix_time(times[i]) if i < len(times) else begin + i * length
@@ -74,7 +80,7 @@ class PersistenceWindows:
             log.info("%s: no such file; windows begin with this exposure", path)
             return windows
         found = _read(path).get(self._exposure.detector)
-        if found is None or found.get("pers_time") != self._parameters.persistence_time:
+        if not _are_windows(found) or found.get("pers_time") != self._parameters.persistence_time:
             log.info("%s: no windows of %s and %s s; they begin with this exposure", path,
                      self._exposure.detector, self._parameters.persistence_time)  # fmt: skip
             return windows
@@ -86,6 +92,22 @@ class PersistenceWindows:
                 f"{windows.shape}: {error}; give another persistence_array_file"
             ) from error
         return windows
+
+    def _check_target(self):
+        """Check that windows can be saved, before there is anything to lose."""
+        if self._parameters.save_persistence is None:
+            return
+        path = self._target
+        _windows_alone(path)
+        if not os.access(path.parent, os.W_OK):
+            raise OutputError(
+                f"{path}: its folder is not there or cannot be written to; choose another "
+                "save_persistence"
+            )
+
+    @property
+    def _target(self):
+        return Path(self._parameters.save_persistence).with_suffix(".asdf")
 
     def apply(self, band, ramps):
         """Flag the samples of a band, with the rows around it, in place."""
@@ -99,20 +121,27 @@ class PersistenceWindows:
 
     def save(self):
         """Write the windows that are open after the exposure, beside those of other detectors."""
-        name = self._parameters.save_persistence
-        if not self.runs or name is None:
+        if not self.runs or self._parameters.save_persistence is None:
             return
-        path = Path(name).with_suffix(".asdf")
-        tree = _read(path) if path.exists() else {}
+        path = self._target
         rows, columns = np.nonzero(self._after)
-        tree[self._exposure.detector] = {
-            "filename": str(self._exposure.primary.get("FILENAME", self._exposure.path.name)),
-            "rows": rows,
-            "cols": columns,
-            "vals": self._after[rows, columns],
-            "pers_time": self._parameters.persistence_time,
-        }
-        _write(path, tree)
+        with folder_lock(path.parent):  # exposures of other detectors may end now, too
+            tree = _windows_alone(path)
+            tree[self._exposure.detector] = {
+                "filename": str(self._exposure.primary.get("FILENAME", self._exposure.path.name)),
+                "rows": rows,
+                "cols": columns,
+                "vals": self._after[rows, columns],
+                "pers_time": self._parameters.persistence_time,
+            }
+            _write(path, tree)
+
+
+def _number(header, keyword):
+    value = float(header[keyword])
+    if not math.isfinite(value):
+        raise ValueError(keyword)
+    return value
 
 
 def _read(path):
@@ -120,11 +149,26 @@ def _read(path):
 
     try:
         with asdf.open(path, memmap=False, lazy_load=False) as file:
-            return {key: value for key, value in file.tree.items() if isinstance(value, dict)
-                    and "vals" in value}  # fmt: skip
+            return {key: value for key, value in file.tree.items() if key not in OF_ASDF}
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: no ASDF file: {reason}; give another one") from error
+
+
+def _windows_alone(path):
+    """Return the windows of a file that is to be written anew, by detector."""
+    tree = _read(path) if path.exists() else {}
+    others = [key for key, value in tree.items() if not _are_windows(value)]
+    if others:
+        raise InputError(
+            f"{path}: holds {others[0]}, which is no detector's windows; choose another "
+            "save_persistence"
+        )
+    return tree
+
+
+def _are_windows(value):
+    return isinstance(value, dict) and "vals" in value
 
 
 def _write(path, tree):

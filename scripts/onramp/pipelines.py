@@ -4,6 +4,8 @@ from onramp.parameters import STEPS, Detector1Parameters, step_model
 
 ONLY_MIRI = "emicorr", "firstframe", "lastframe", "reset", "rscd"
 ONLY_NEAR_INFRARED = ("superbias",)
+OF_ALL = tuple(step for step in STEPS if step not in (*ONLY_MIRI, *ONLY_NEAR_INFRARED))
+"""Steps that every exposure passes, in no instrument's order."""
 
 
 def steps_of(instrument) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from onramp import references
+from onramp.origins import same
 from onramp.parameters import Detector1Parameters
 from onramp.reference_manifest import locate, open_manifest
 from onramp.reference_types import Reference
@@ -99,7 +100,7 @@ def _origins(files, parameters):
         for file in files
         for step, values in file.values.items()
         for name, value in values.items()
-        if getattr(getattr(parameters, step), name) == value
+        if same(step, name, value, getattr(getattr(parameters, step), name))
     }
 
 

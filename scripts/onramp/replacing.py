@@ -1,6 +1,7 @@
 """Files that appear complete or not at all."""
 
 import contextlib
+import fcntl
 import os
 from pathlib import Path
 
@@ -21,3 +22,15 @@ def replacing(path):
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def folder_lock(folder):
+    """Keep a folder from other processes that ask for it, where there are locks."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)

@@ -112,11 +112,21 @@ def _run(record, raw, overrides, output, cores):
     if record.slitless:
         beside = {name: overrides.pop(name, None) for name in wfss_contam.FILES}
         wfss_contam.process_wfss(
-            raw, output, record.steps(), None, overrides, beside, cores, record.origins, record.date
+            raw,
+            output,
+            record.steps(),
+            None,
+            overrides,
+            beside,
+            cores,
+            record.origins,
+            record.date,
+            context=record.references.context,
         )
         return
     others = {
-        "origins": record.origins, "context": record.references.context, "date": record.date
+        "origins": record.origins, "context": record.references.context, "date": record.date,
+        "save_windows": False,
     }  # fmt: skip
     with named(raw, record.exposure) as uncal:
         if record.pipeline == "dark":

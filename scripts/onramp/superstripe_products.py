@@ -7,11 +7,14 @@ from astropy.io import fits
 
 from onramp.bands import band_height, split
 from onramp.early_steps import EARLY_STEPS, output_of
+from onramp.errors import InputError
 from onramp.headers import BLOCK
 from onramp.stripe_keywords import KEYWORDS
 
 IN_STRIPES = *EARLY_STEPS, "superbias"
 MODEL = "SuperstripeRampModel"
+SCALES, WHEN = ("MJD_UTC", "BJD_TDB"), ("start", "mid", "end")
+TIME_COLUMNS = "integration_number", *(f"int_{w}_{s}" for s in SCALES for w in WHEN)
 
 
 def in_stripes(exposure, step) -> bool:
@@ -69,12 +72,17 @@ def integration_times(exposure) -> list[tuple[str, bytes]]:
     if not exposure.superstriped:
         return [("INT_TIMES", content)]
     stored = np.asarray(fits.BinTableHDU.fromstring(content).data)
+    missing = [name for name in TIME_COLUMNS if name not in stored.dtype.names]
+    if missing:
+        raise InputError(
+            f"{exposure.path}[INT_TIMES]: has no column {missing[0]}; fetch the file again"
+        )
     number = exposure.stripes.number
     first = exposure.stripes.integrations(exposure.first_integration + 1)
     whole = np.zeros(len(stored) // number, stored.dtype)
     whole["integration_number"] = np.arange(len(whole)) + first
-    for scale in ("MJD_UTC", "BJD_TDB"):
-        start, middle, end = (f"int_{when}_{scale}" for when in ("start", "mid", "end"))
+    for scale in SCALES:
+        start, middle, end = (f"int_{when}_{scale}" for when in WHEN)
         whole[start] = stored[start][: len(whole) * number : number]
         whole[end] = stored[end][number - 1 :: number]
         whole[middle] = (whole[end] - whole[start]) / 2 + whole[start]

@@ -10,13 +10,8 @@ from typing import Any, NamedTuple
 from onramp.configuration import Configuration
 from onramp.errors import InputError, OutputError, ParameterError
 from onramp.parameters import STEPS, Detector1Parameters, nearest, parse_steps
-from onramp.product_list import (
-    EXPOSURE,
-    LEAST_SQUARES,
-    OPTIONAL_PRODUCTS,
-    chosen_name,
-    wanted_products,
-)
+from onramp.pipelines import OF_ALL
+from onramp.product_list import EXPOSURE, chosen_name, wanted_products
 
 ENDING = "_uncal.fits"
 NAME = "[A-Za-z0-9_][A-Za-z0-9_.+-]*"
@@ -184,11 +179,13 @@ def _merged(configuration, own: Mapping[str, Mapping[str, Any]], origin):
 
 
 def suffixes(steps: Detector1Parameters, save_calibrated_ramp: bool) -> tuple[str, ...]:
-    """Return what the names of an exposure's products end in."""
-    fit = steps.ramp_fit
-    wanted = wanted_products(steps, not fit.skip, save_calibrated_ramp)
-    if fit.save_opt and not fit.skip and fit.algorithm == LEAST_SQUARES and not fit.opt_name:
-        wanted.append(OPTIONAL_PRODUCTS[LEAST_SQUARES])
+    """
+    Return what the names of the products end in that every exposure is sure to have.
+
+    Others are made beside these: by steps that only some instruments have, by the algorithm that
+    an exposure is fitted with, or of what is found in it.
+    """
+    wanted = wanted_products(steps, not steps.ramp_fit.skip, save_calibrated_ramp, OF_ALL)
     return tuple(kind.suffix for kind in wanted)
 
 

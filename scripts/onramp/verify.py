@@ -11,14 +11,18 @@ from typing import NamedTuple
 from onramp import cores as core_counts
 from onramp.errors import InputError
 from onramp.fits_sums import DamagedError, read_hdus
+from onramp.frame_products import PARTS
 from onramp.parameter_record import ENDING as PARAMETERS
 from onramp.parameter_record import text as text_of_parameters
-from onramp.product_list import SUFFIXES
+from onramp.product_list import DARK_PRODUCT, SUFFIXES
 from onramp.provenance import ENDING
 from onramp.provenance_record import Record, RecordError, find_record, load, open_regular
 from onramp.wfss_contam import STEP
 
-ENDINGS = *SUFFIXES, STEP, "simul", "simul_slits", "contam"
+ENDINGS = (
+    *(*SUFFIXES, DARK_PRODUCT.suffix, *(suffix for suffix, _ in PARTS.values())),
+    *(STEP, "simul", "simul_slits", "contam"),
+)
 HEADER_START = 28_800  # bytes
 
 

@@ -248,7 +248,7 @@ def test_progress_within_a_batch(tell, tmp_path):
     other = {"rule": "quicklook", "wildcards": {"exposure": "d"}}
     plan.write_text(json.dumps({"entries": [*entries, other]}))
     staged = tmp_path / ".batches/staged/detector1"
-    (staged / ".c.node.1.part").mkdir(parents=True)
+    (staged / ".c/node.1").mkdir(parents=True)
 
     def standing():
         tell.progress._look()

@@ -18,6 +18,7 @@ rule detector1:
     conda:
         "../envs/onramp.yaml"
     threads: 1
+    retries: 0
     resources:
         mem_mb=DELIVERY_MB,
     params:
@@ -43,6 +44,7 @@ rule quicklook:
     conda:
         "../envs/onramp.yaml"
     threads: 1
+    retries: 0
     resources:
         mem_mb=DELIVERY_MB,
     params:
