@@ -218,6 +218,14 @@ def test_the_simulator_s_modes_are_instruments_we_know(tmp_path):
     assert fits.getheader(made.uncal)["INSTRUME"] in jump_report.EXPECTED
 
 
+@pytest.mark.parametrize("dof", [1600, 4001])
+@pytest.mark.parametrize("share", [0.0, 0.9, 1.0, 1.1])
+def test_probability_of_chi_squared_of_very_many(share, dof):
+    wilson_hilferty = (share ** (1 / 3) - 1 + 2 / (9 * dof)) / math.sqrt(2 / (9 * dof))
+    expected = math.erfc(wilson_hilferty / math.sqrt(2)) / 2
+    assert chi_squared_probability(share * dof, dof) == pytest.approx(expected, abs=1e-4)
+
+
 @pytest.mark.parametrize("dof", [1, 2, 3, 4, 9, 30])
 @pytest.mark.parametrize("chi_squared", [0.3, 5.0, 80.0])
 def test_probability_of_chi_squared(chi_squared, dof):

@@ -181,6 +181,21 @@ def test_what_no_configuration_can_be_is_refused(configured, edit, says):
     assert "\n" not in str(error.value)
 
 
+def test_a_configuration_beside_what_a_link_leads_to(configured, tmp_path):
+    exposure = configured()
+    expected = nirspec_regions.open_shutters(exposure)
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "second_uncal.fits").symlink_to("first_uncal.fits")
+    (links / "first_uncal.fits").symlink_to(exposure.path)
+    exposure.path = links / "second_uncal.fits"
+    assert nirspec_regions.open_shutters(exposure) == expected
+    nearer = links / exposure.primary["MSAMETFL"]
+    nearer.write_text("damaged")
+    with pytest.raises(InputError, match=f"{nearer}.*cannot be read"):
+        nirspec_regions.open_shutters(exposure)
+
+
 def test_a_configuration_that_is_missing_is_named(configured, tmp_path):
     exposure = configured()
     (tmp_path / "shutters_msa.fits").unlink()

@@ -1,10 +1,12 @@
 """Parameter files that are given: which are taken, and what goes before them."""
 
+from types import SimpleNamespace
+
 import asdf
 import pytest
 import yaml
 from astropy.io import fits
-from onramp import Dark, Detector1, cli
+from onramp import Dark, Detector1, cli, reference_source
 from onramp.configuration import load
 from onramp.errors import ParameterError, ReferenceFileError
 from onramp.parameter_files import ParameterFiles
@@ -99,6 +101,24 @@ def test_what_was_used_makes_the_same_bits_again(process, tmp_path):
         parse_steps({**told(path), "jump": {**told(path)["jump"], **threads["jump"]}}, "x")
     )
     assert configured.jump.maximum_cores == "none"
+
+
+def test_a_manifest_tells_the_file_of_values_that_are_converted():
+    told = {
+        "clean_flicker_noise": {"background_box_size": [32, 16]},
+        "jump": {
+            "rejection_threshold": "5",
+            "maximum_cores": 2,
+            "four_group_rejection_threshold": 9,
+        },
+    }
+    used = parse_steps({**told, "jump": {**told["jump"], "four_group_rejection_threshold": 8}}, "x")
+    found = reference_source._origins([SimpleNamespace(name="mine.yaml", values=told)], used)
+    assert found == {
+        "clean_flicker_noise.background_box_size": "mine.yaml",
+        "jump.rejection_threshold": "mine.yaml",
+        "jump.maximum_cores": "mine.yaml",
+    }
 
 
 def test_defaults_come_back_as_they_were():

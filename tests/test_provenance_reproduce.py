@@ -13,6 +13,10 @@ from onramp.provenance import ENDING
 from onramp.provenance_record import RecordError
 from onramp.reproduce import outcome, reproduce
 from onramp.simulate import simulate
+from onramp.verify import verify
+from onramp.wfss.parameters import WfssParameters
+from onramp.wfss_contam import process_wfss
+from slitless_fields import small_field
 
 NAME = "first_of_two"
 STEPS = {
@@ -291,3 +295,60 @@ def test_a_dark_is_made_again(tmp_path):
     with fits.open(dark, mode="update") as file:
         file["SCI"].data[0, 1, 2, 3] += 1
     assert "1 of 1920 values differ" in " ".join(reproduce(dark).differences)
+
+
+@pytest.fixture
+def with_files(tmp_path):
+    """A product that a mask of the user's and windows of persistence belong to, and both files."""
+    exposure = simulate("nircam_sub", tmp_path, 5, nx=24, ny=20, nints=1, ngroups=4)
+    mask, windows = tmp_path / "mask.fits", tmp_path / "windows.asdf"
+    fits.HDUList(
+        [fits.PrimaryHDU(), fits.ImageHDU(np.ones((20, 24), np.uint8), name="SCI")]
+    ).writeto(mask)
+    steps = {
+        "clean_flicker_noise": {"skip": False, "user_mask": str(mask)},
+        "persistence": {
+            "skip": False, "persistence_time": 1000, "dn_threshold": 10.0,
+            "save_persistence": str(windows),
+        },
+    }  # fmt: skip
+    process_exposure(
+        exposure.uncal, tmp_path / "results", parse_steps(steps, "test"), tmp_path / "references"
+    )
+    (rate,) = (tmp_path / "results").glob("*_rate.fits")
+    return rate, mask, windows
+
+
+def test_windows_of_persistence_are_left_alone(with_files):
+    rate, _, windows = with_files
+    windows.write_bytes(b"of later exposures")
+    reproduce(rate)
+    assert windows.read_bytes() == b"of later exposures"
+
+
+def test_files_that_parameters_name_are_those_of_then(with_files):
+    rate, mask, _ = with_files
+    assert reproduce(rate).identical
+    recorded = json.loads(next(rate.parent.glob(f"*{ENDING}")).read_text())["files"]
+    assert [file["path"] for file in recorded] == [str(mask)]
+    assert verify(rate.parent).findings == []
+    with fits.open(mask, mode="update") as hdus:
+        hdus["SCI"].data[3, 3] = 0
+    with pytest.raises(InputError, match=r"mask.fits: .*; put the file with sha256 [0-9a-f]{64} t"):
+        reproduce(rate)
+    (finding,) = verify(rate.parent).findings
+    assert finding.file == str(mask)
+    mask.unlink()
+    with pytest.raises(InputError, match=r"mask.fits: missing or unreadable; put the file"):
+        reproduce(rate)
+
+
+def test_a_slitless_product_has_its_context(tmp_path, monkeypatch):
+    field = small_field(tmp_path)
+    path = tmp_path / "results"
+    overrides = {"photom": field.photom, "wavelengthrange": field.wavelengthrange}
+    process_wfss(field.cutouts, path, WfssParameters(), None, overrides, context="jwst_1234.pmap")
+    (product,) = path.glob("*_wfss_contam.fits")
+    assert fits.getheader(product)["CRDS_CTX"] == "jwst_1234.pmap"
+    found = reproduce(product)
+    assert found.identical, found.differences

@@ -232,6 +232,12 @@ def test_stale_product_of_an_earlier_run(folder, findings):
     assert findings() == [f"{product(folder, 'gain_scale')}: no record tells of it"]
 
 
+@pytest.mark.parametrize("suffix", ["dark", "flicker_noise", "mask", "pctfrm_correction"])
+def test_stale_parts_of_an_earlier_run(folder, findings, suffix):
+    shutil.copy(product(folder), product(folder, suffix))
+    assert findings() == [f"{product(folder, suffix)}: no record tells of it"]
+
+
 def test_changed_uncal(folder, findings):
     uncal = folder / "uncal" / f"{NAME}_uncal.fits"
     flip(uncal, uncal.stat().st_size - 1)

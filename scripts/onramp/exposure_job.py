@@ -13,6 +13,7 @@ import numpy as np
 
 from onramp import cores as core_counts
 from onramp import (
+    named_files,
     parameter_record,
     product_contents,
     provenance,
@@ -137,7 +138,11 @@ class ExposureJob:
             )
         )  # fmt: skip
         scratch = self.output_dir if self.on_disk else None
-        stream = Stream(exposure, opened, self.parameters, self.threads, self.rows, scratch)
+        parameters = self.parameters
+        if not self.save_windows:
+            kept = parameters.persistence.model_copy(update={"save_persistence": None})
+            parameters = parameters.model_copy(update={"persistence": kept})
+        stream = Stream(exposure, opened, parameters, self.threads, self.rows, scratch)
         stack.callback(stream.close)
         self._log_plan(stream, chosen)
         stream.survey()
@@ -169,8 +174,7 @@ class ExposureJob:
             self.open_products += self._small_files(stream, exposure, chosen)
         for product in self.open_products:
             product.finish()
-        if self.save_windows:
-            stream.persistence.save()
+        stream.persistence.save()
         paths = [p.path for p in self.open_products if not isinstance(p, Product)]
         statistics["products"] = {path.name: path.stat().st_size for path in paths}
         self.open_products.clear()
@@ -325,6 +329,7 @@ class ExposureJob:
             exposure.name, self.provenance, chosen, folder_of(self.folder), files,
             save_ramp=self.save_ramp, threads=self.threads, begun=self.begun,
             pipeline=self.pipeline,
+            files=named_files.paths(exposure.path, exposure.exp_type, self.parameters),
         )  # fmt: skip
         parameters = parameter_record.text(
             exposure.name, software().version, self.parameters, self.origins

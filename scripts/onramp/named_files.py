@@ -24,6 +24,21 @@ def digests(uncal, exp_type, parameters) -> dict[str, str | None]:
     return {path: _digest(path, _identity(path)) for path in _paths(uncal, exp_type, parameters)}
 
 
+def paths(uncal, exp_type, parameters) -> list[str]:
+    """
+    Return the files that are there and decide an exposure's products; as `digests`.
+
+    Also the windows that earlier exposures have left open, unless this one's go to the same file.
+    """
+    found = [*_paths(uncal, exp_type, parameters)]
+    windows = parameters.persistence
+    if not windows.skip and windows.persistence_array_file:
+        saved = windows.save_persistence and Path(windows.save_persistence).with_suffix(".asdf")
+        if saved is None or saved.absolute() != Path(windows.persistence_array_file).absolute():
+            found.append(windows.persistence_array_file)
+    return [path for path in found if os.path.isfile(path)]
+
+
 def _paths(uncal, exp_type, parameters):
     flags, cleaning, frame = (
         parameters.dq_init, parameters.clean_flicker_noise, parameters.picture_frame

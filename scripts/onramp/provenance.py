@@ -114,8 +114,9 @@ def parameter_lines(provenance, steps) -> list[str]:
 
 
 def record(
-    name, provenance, chosen, folder, products, *, save_ramp, threads, begun, pipeline="detector1"
-) -> str:
+    name, provenance, chosen, folder, products, *, save_ramp, threads, begun, pipeline="detector1",
+    files=(),
+) -> str:  # fmt: skip
     """
     Return what is to be known of an exposure's products next year, as JSON.
 
@@ -136,6 +137,8 @@ def record(
     begun : datetime
     pipeline : str
         detector1, dark or wfss_contam.
+    files : iterable of str
+        Further files that decided the products.
     """
     known = software(pipeline)
     content = {
@@ -172,6 +175,7 @@ def record(
             "folder": os.path.abspath(folder) if folder is not None else None,
             "files": {kind: _reference(found) for kind, found in chosen.items()},
         },
+        "files": [_file(path) for path in files],
         "parameters": provenance.parameters.model_dump(mode="json"),
         "origins": provenance.origins,
         "save_calibrated_ramp": save_ramp,
@@ -213,6 +217,11 @@ def tell_left_over(folder, name, written):
 
 def _moment(date):
     return date.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _file(path):
+    size, sha256 = digest_file(path)
+    return {"path": os.path.abspath(path), "bytes": size, "sha256": sha256}
 
 
 def _reference(reference):

@@ -106,6 +106,9 @@ class Record(_Model):
     machine: RecordedMachine
     uncal: RecordedFile
     references: RecordedReferences
+    files: list[RecordedFile] = Field(
+        default=[], description="Further files, which parameters or the header name."
+    )
     parameters: dict[str, dict] = Field(description="Of each step.")
     origins: dict[str, Origin] = Field(description="Of parameters; default where not listed.")
     save_calibrated_ramp: bool

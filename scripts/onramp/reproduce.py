@@ -63,6 +63,13 @@ def reproduce(path, uncal=None, references=None, cores=None) -> Reproduction:
         kind: str(_locate(file, f"{kind} reference", _within(references, file))) if file else "N/A"
         for kind, file in record.references.files.items()
     }
+    for file in record.files:
+        problem = problem_of_input(file)
+        if problem != "":
+            raise InputError(
+                f"{printable(file.path)}: {problem or 'missing or unreadable'}; put the file with "
+                f"sha256 {file.sha256} there"
+            )
     with tempfile.TemporaryDirectory(prefix="onramp-") as folder:
         again = Path(folder, "products")
         _run(record, raw, overrides, again, cores)

@@ -220,7 +220,8 @@ class _Inputs:
 
     def add(self, record: Record):
         """Take note of the files that a record names."""
-        files = [record.uncal, *(file for file in record.references.files.values() if file)]
+        references = (file for file in record.references.files.values() if file)
+        files = [record.uncal, *references, *record.files]
         with self._lock:
             for file in files:
                 self._users.setdefault(file, []).append(record.exposure)

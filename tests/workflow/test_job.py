@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -25,6 +26,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import detector1
 import onramp_job
+import onramp_members
+import onramp_picture
 import onramp_terminal
 import quicklook
 
@@ -196,6 +199,43 @@ def tell(tmp_path):
     progress.close()
 
 
+def test_a_signal_during_a_picture_ends_the_job(tmp_path, monkeypatch):
+    def terminated(*_):
+        raise onramp_job.TerminatedError("cancelled")
+
+    monkeypatch.setattr(onramp_picture, "in_child", terminated)
+    with pytest.raises(onramp_job.TerminatedError):
+        onramp_picture._draw_aside("x", tmp_path / "x.png", "onramp.quicklook")
+
+
+def test_members_with_names_that_begin_alike_do_not_meet(tmp_path):
+    def member(name):
+        entry = {"rule": "detector1", "wildcards": {"exposure": name}, "input": {}, "threads": 1}
+        return onramp_members.Member(entry, tmp_path / "staged", tmp_path, {})
+
+    with member("a.b")._stage() as longer:
+        (longer / "rate.fits").touch()
+        with member("a")._stage() as shorter:
+            (shorter / "rate.fits").touch()
+        assert (longer / "rate.fits").exists()
+    staged = tmp_path / "staged/detector1"
+    assert sorted(path.name for path in staged.iterdir()) == ["a", "a.b"]
+    with pytest.raises(RuntimeError), member("a")._stage() as part:
+        raise RuntimeError
+    assert not part.exists()
+    assert (staged / "a").exists()
+
+
+def test_a_delivery_that_fails_leaves_nothing_taken(tmp_path):
+    staged = tmp_path / "staged/x"
+    staged.mkdir(parents=True)
+    (staged / "x_rate.fits").touch()
+    target = tmp_path / "nowhere/x_rate.fits"
+    command = ["sh", ROOT / "scripts/deliver.sh", staged, "", "", target]
+    assert subprocess.run(command, capture_output=True).returncode == 1
+    assert not list((tmp_path / "staged").iterdir())
+
+
 def test_progress(tell, tmp_path, monkeypatch):
     monkeypatch.setattr(onramp_terminal.compilation, "is_done", lambda: True)
     (tmp_path / "a_statistics.json").write_text('{"seconds": 1.26, "peak_mb": 210.4}')
@@ -213,6 +253,9 @@ def test_progress(tell, tmp_path, monkeypatch):
     line = tell("JOB_ERROR", jobid=3, rule_name="detector1")
     assert line == "[ 4/10] d: failed: interrupted\n"
     assert tell("JOB_FINISHED", job_id=7) == ""
+    tell("JOB_INFO", jobid=3, rule_name="detector1", wildcards={"exposure": "d"})
+    line = tell("JOB_ERROR", jobid=3, rule_name="detector1")
+    assert line == "[ 4/10] d: failed: interrupted\n", "tried again, and counted once"
     line = tell("JOB_ERROR", jobid=8, rule_name="quicklook", log=["a.log"])
     assert line == "quicklook failed; see a.log\n"
 
