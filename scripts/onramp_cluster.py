@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from onramp.preflight import Request, check, check_writable
+from onramp.reference_choice import CRDS
 
 LET_GO = 60  # s after which a job that Slurm does not know is given up
 
@@ -38,6 +39,10 @@ def check_cluster(workflow, configuration):
         "exposures": configuration.exposures if os.path.isdir(configuration.exposures) else asked,
         "references.folder": configuration.references.folder,
     }
+    if configuration.references.source == CRDS:
+        folders["CRDS_PATH"] = os.environ.get("CRDS_PATH", os.path.expanduser("~/crds_cache"))
+    if "NUMBA_CACHE_DIR" in os.environ:
+        folders["NUMBA_CACHE_DIR"] = os.environ["NUMBA_CACHE_DIR"]
     check([_request(job) for job in jobs], folders)
     _run_again_what_is_forgotten()
 

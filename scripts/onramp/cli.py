@@ -150,7 +150,9 @@ def _add_record_commands(commands):
         "the products say. Prints a line for each that is not, and ends with status 1 if any.",
         allow_abbrev=False,
     )
-    verify.add_argument("path", type=Path, metavar="FOLDER", help="of products; or one record")
+    verify.add_argument(
+        "path", type=Path, metavar="FOLDER", help="of products, a product or a record"
+    )
     verify.add_argument(
         "--products_only", action="store_true", help="do not read uncal and reference files"
     )

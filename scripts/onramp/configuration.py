@@ -39,9 +39,7 @@ class References(_Model):
     source: Literal["folder", "crds"] = Field(
         "folder", description="Where reference files come from: a folder, or CRDS."
     )
-    folder: str = Field(
-        "references", min_length=1, description="Folder of reference files, named as in CRDS."
-    )
+    folder: str = Field("references", min_length=1, description="Folder of reference files.")
     crds_context: str | None = Field(
         None,
         pattern=r"^jwst_\d{4,}\.pmap$",

@@ -49,7 +49,7 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     skip: bool = Field(False, description="Do not run this step.")
-    save_results: bool = Field(False, description="Write this step's output as a ramp product.")
+    save_results: bool = Field(False, description="Write this step's output.")
 
 
 class GroupScale(Step):
