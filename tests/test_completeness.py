@@ -1,9 +1,15 @@
 import json
 
 import pytest
-from onramp.completeness import PICTURE_END, drop_truncated, files_to_ask_for, find_truncated
+from onramp.completeness import PICTURE_END, drop_incomplete, files_to_ask_for, find_incomplete
 
 SIZES = {"x_rate.fits": 100, "x_rateints.fits": 200}
+
+
+def found(results, *arguments, **options):
+    """Return the paths of what is found, of which all products are declared."""
+    declared = [f"{results}/{{exposure}}_{end}.fits" for end in ("rate", "rateints")]
+    return [each.path for each in find_incomplete(results, *arguments, declared, **options)]
 
 
 @pytest.fixture
@@ -17,11 +23,11 @@ def results(tmp_path):
 
 
 def test_whole_longer_and_absent_files_are_left_alone(results):
-    assert find_truncated(results, ["x", "never_run"]) == []
+    assert found(results, ["x", "never_run"]) == []
     (results / "x_rate.fits").write_bytes(bytes(101))
     (results / "x_rateints.fits").unlink()
     (results / "quicklook/x.png").unlink()
-    assert find_truncated(results, ["x"]) == []
+    assert found(results, ["x"]) == []
 
 
 @pytest.mark.parametrize("name", [*SIZES, "x_statistics.json", "quicklook/x.png"])
@@ -29,29 +35,48 @@ def test_truncated_files_are_dropped(results, name):
     path = results / name
     for length in (path.stat().st_size - 1, 1, 0):
         path.write_bytes(path.read_bytes()[:length])
-        assert find_truncated(results, ["x"]) == [path]
-    (line,) = drop_truncated(results, ["x"], dryrun=True)
+        assert found(results, ["x"]) == [path]
+    (line,) = drop_incomplete(results, ["x"], dryrun=True)
     assert line.startswith(f"{path}: shorter")
     assert path.exists()
-    drop_truncated(results, ["x"])
+    drop_incomplete(results, ["x"])
     assert not path.exists()
-    assert drop_truncated(results, ["x"]) == []
+    assert drop_incomplete(results, ["x"]) == []
+
+
+@pytest.mark.parametrize("length", [None, 5])
+def test_what_the_workflow_does_not_know_of_makes_the_exposure_again(results, length):
+    """As products of one instrument's steps, or under names of the user's."""
+    path, statistics = results / "x_fitopt.fits", results / "x_statistics.json"
+    sizes = {**SIZES, path.name: 10}
+    statistics.write_text(json.dumps({"products": sizes}))
+    if length:
+        path.write_bytes(bytes(length))
+    declared = [f"{results}/{{exposure}}_{end}.fits" for end in ("rate", "rateints")]
+    (line,) = drop_incomplete(results, ["x"], declared, dryrun=True)
+    assert line.startswith(f"{path}: {'shorter' if length else 'is missing'}")
+    assert statistics.exists()
+    (line,) = drop_incomplete(results, ["x"], declared)
+    assert line.endswith("it is made again")
+    assert not statistics.exists()
+    assert not path.exists()
+    assert (results / "x_rate.fits").exists()
 
 
 def test_pictures_may_be_of_no_interest(results):
     (results / "quicklook/x.png").write_bytes(b"")
-    assert find_truncated(results, ["x"], pictures=False) == []
+    assert found(results, ["x"], pictures=False) == []
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '{"products": [1]}', "nonsense"])
 def test_statistics_of_any_content(results, content):
     (results / "x_statistics.json").write_text(content)
-    assert find_truncated(results, ["x"]) == [results / "x_statistics.json"]
+    assert found(results, ["x"]) == [results / "x_statistics.json"]
 
 
 def test_statistics_of_earlier_versions(results):
     (results / "x_statistics.json").write_text('{"exposure": "x"}')
-    assert find_truncated(results, ["x"]) == []
+    assert found(results, ["x"]) == []
 
 
 def test_one_file_stands_for_all_of_an_exposure(results):

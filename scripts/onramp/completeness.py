@@ -1,17 +1,26 @@
-"""What a run finds of earlier ones: products that have lost their end are made again."""
+"""What a run finds of earlier ones: products that are damaged or missing are made again."""
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 PICTURE_END = b"IEND\xaeB`\x82"
 
 
-def find_truncated(results, names, pictures=True) -> list[Path]:
+class Incomplete(NamedTuple):
+    """A file that is not as it was made."""
+
+    path: Path
+    missing: bool
+    statistics: Path | None = None
+    """What has to go as well if the workflow does not know of the file."""
+
+
+def find_incomplete(results, names, declared=(), pictures=True) -> list[Incomplete]:
     """
-    Return files that are shorter than when they were made, and statistics that cannot be read.
+    Return files that are shorter than they were made, and statistics that cannot be read.
 
     Parameters
     ----------
@@ -19,35 +28,46 @@ def find_truncated(results, names, pictures=True) -> list[Path]:
         Folder of the products.
     names : iterable of str
         Exposures.
+    declared : iterable of str
+        Paths of what the workflow knows each exposure to have, with "{exposure}" for its name;
+        others are found if they are missing, too.
     pictures : bool
         Whether to look at the quicklook pictures as well.
     """
     found = []
     for name in names:
-        found += _truncated_products(str(results), f"{results}/{name}_statistics.json")
+        known = {os.path.basename(pattern.format(exposure=name)) for pattern in declared}
+        found += _incomplete_products(str(results), f"{results}/{name}_statistics.json", known)
         picture = f"{results}/quicklook/{name}.png"
         if pictures and not _picture_ends(picture):
-            found.append(Path(picture))
+            found.append(Incomplete(Path(picture), False))
     return found
 
 
-def _truncated_products(results, statistics):
+def _incomplete_products(results, statistics, known):
     try:
         with open(statistics, "rb") as file:
             sizes = json.load(file).get("products", {})
-        return [Path(results, name) for name, size in sizes.items()
-                if _size(f"{results}/{name}", size) < size]  # fmt: skip
+        found = []
+        for name, size in sizes.items():
+            length = _size(f"{results}/{name}")
+            others = None if name in known else Path(statistics)
+            if length is None and others:
+                found.append(Incomplete(Path(results, name), True, others))
+            elif length is not None and length < size:
+                found.append(Incomplete(Path(results, name), False, others))
+        return found
     except FileNotFoundError:
         return []
     except (OSError, ValueError, AttributeError, TypeError):
-        return [Path(statistics)]
+        return [Incomplete(Path(statistics), False)]
 
 
-def _size(path, absent):
+def _size(path):
     try:
         return os.stat(path).st_size
-    except OSError:  # Snakemake sees for itself what is missing
-        return absent
+    except OSError:
+        return None
 
 
 def _picture_ends(path):
@@ -61,9 +81,9 @@ def _picture_ends(path):
         return False
 
 
-def drop_truncated(results, names, pictures=True, dryrun=False) -> list[str]:
+def drop_incomplete(results, names, declared=(), pictures=True, dryrun=False) -> list[str]:
     """
-    Remove what `find_truncated` finds, so that the workflow makes it again; return a line for each.
+    Remove what `find_incomplete` finds, so that it is made again; return a line for each.
 
     Parameters
     ----------
@@ -71,12 +91,13 @@ def drop_truncated(results, names, pictures=True, dryrun=False) -> list[str]:
         Leave everything in place.
     """
     lines = []
-    for path in find_truncated(results, names, pictures):
-        if not dryrun:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+    for path, missing, statistics in find_incomplete(results, names, declared, pictures):
+        for file in (path, statistics):
+            if file and not dryrun:
+                file.unlink(missing_ok=True)
+        problem = "is missing" if missing else "shorter than it was made"
         outcome = "a run makes it again, whatever is said below" if dryrun else "it is made again"
-        lines.append(f"{path}: shorter than it was made; {outcome}")
+        lines.append(f"{path}: {problem}; {outcome}")
     return lines
 
 

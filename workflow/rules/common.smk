@@ -13,7 +13,7 @@ share_library()
 
 import onramp_report
 from onramp import configuration, origins, targets
-from onramp.completeness import drop_truncated, files_to_ask_for
+from onramp.completeness import drop_incomplete, files_to_ask_for
 from onramp.errors import OnrampError
 from onramp.library_digest import library_digest
 from onramp_batches import Batches, asked_seconds
@@ -85,7 +85,7 @@ BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, workflow, found)
 def all_products(wildcards):
     """Return what the run is to leave behind, as few files as stand for it."""
     look = not or_exit(may_write, workflow, RESULTS)
-    for line in drop_truncated(RESULTS, exposures(), CONFIGURATION.quicklook, look):
+    for line in drop_incomplete(RESULTS, exposures(), MADE, CONFIGURATION.quicklook, look):
         print(f"onramp: {line}", file=sys.stderr)
     redraw = "quicklook" in workflow.dag_settings.forcerun
     return list(files_to_ask_for(exposures(), MADE, WANTED_PICTURE, redraw))

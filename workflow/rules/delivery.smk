@@ -15,10 +15,10 @@ rule detector1:
         provenance=PROVENANCE,
     log:
         f"{RESULTS}/logs/{{exposure}}.log",
+    retries: 0
     conda:
         "../envs/onramp.yaml"
     threads: 1
-    retries: 0
     resources:
         mem_mb=DELIVERY_MB,
     params:
@@ -41,10 +41,10 @@ rule quicklook:
         picture=PICTURE,
     log:
         f"{RESULTS}/logs/{{exposure}}_quicklook.log",
+    retries: 0
     conda:
         "../envs/onramp.yaml"
     threads: 1
-    retries: 0
     resources:
         mem_mb=DELIVERY_MB,
     params:
