@@ -5,9 +5,8 @@ import os
 import numpy as np
 
 from onramp.kernels import kernel
+from onramp.limits import BLOCK, CARD
 
-BLOCK = 2880
-CARD = 80
 KEYWORDS = b"CHECKSUM", b"DATASUM "
 NO_SUM = "0" * 16
 PIECE = 1 << 22  # bytes

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from astropy.io import fits
 
-BLOCK = 2880
-CARD = 80
+from onramp.limits import BLOCK, CARD
+
 MOST_BLOCKS = 400
 MOST_AXES = 9
 MOST_COLUMNS = 999

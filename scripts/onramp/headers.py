@@ -4,10 +4,10 @@ import json
 
 from astropy.io import fits
 
+from onramp.limits import BLOCK
 from onramp.provenance import parameter_lines, software_cards
 
 CARD = 80  # characters
-BLOCK = 2880  # bytes
 ASDF_DOCUMENT = """#ASDF 1.0.0
 #ASDF_STANDARD 1.5.0
 %YAML 1.1

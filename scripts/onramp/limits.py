@@ -1,5 +1,6 @@
-"""Bounds of what a header may say."""
+"""Sizes that FITS and detectors have, and bounds of what a header may say."""
 
+BLOCK, CARD = 2880, 80  # of a FITS file [bytes]
 FULL = 2048  # rows and columns of a detector
 MIRI_SHAPE = 1024, 1032  # rows and columns of MIRI's
 MOST_FRAMES = 256  # in a group, or between groups

@@ -3,11 +3,11 @@
 import numpy as np
 
 from onramp.flags import DO_NOT_USE
+from onramp.limits import FULL
 from onramp.pipelines import steps_of
 from onramp.steps import group_scale, ipc, saturation
 
 LIGHT_BORDER = 4  # reference pixels at each edge of the detector
-DETECTOR_SIZE = 2048
 BLOCK_SAMPLES = 1 << 18  # loaded at once: they stay in a core's cache
 
 
@@ -32,7 +32,7 @@ class Loading:
         DO_NOT_USE as dq_init sets it; there after `find_quality`.
     """
 
-    lit = 2 * ((LIGHT_BORDER, DETECTOR_SIZE - LIGHT_BORDER),)
+    lit = 2 * ((LIGHT_BORDER, FULL - LIGHT_BORDER),)
 
     def __init__(self, exposure, references, parameters):
         self.exposure = exposure

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from onramp.limits import FULL
 from onramp.steps import background_clipping as clipping
 from onramp.steps import flicker_noise
 from onramp.steps.background_model import model_background
 from onramp.steps.clipped_moments import clipped_moments
-from onramp.steps.flicker_noise import CHANNELS, FULL, MEDIAN_LEVEL, MODEL
+from onramp.steps.flicker_noise import CHANNELS, MEDIAN_LEVEL, MODEL
 from onramp.steps.value_order import order
 
 BELOW, ABOVE = 3.0, 2.0  # limits of what counts as background [standard deviations]

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from onramp.kernels import kernel
+from onramp.limits import FULL
 from onramp.steps import background_clipping as clipping
 from onramp.steps import value_order
 from onramp.steps.column_medians import column_medians, room_for_medians
 from onramp.steps.line_medians import subtract_medians
 from onramp.steps.value_order import order
 
-FULL = 2048
 CHANNELS = 4
 COLUMNS = 64  # whose medians are found at once
 MEDIAN, FOURIER = "median", "fft"

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-FULL = 2048
+from onramp.limits import FULL
+
 AMPLIFIERS = 4
 
 
