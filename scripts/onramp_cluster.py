@@ -31,20 +31,26 @@ def check_cluster(workflow, configuration):
     check_writable("output_dir", configuration.output_dir)
     check_writable("the folder of this run", os.getcwd())
     jobs = (job for job in workflow.dag.needrun_jobs() if not job.is_local)
+    check([_request(job) for job in jobs], folders_of_jobs(configuration))
+    _run_again_what_is_forgotten()
+
+
+def folders_of_jobs(configuration) -> dict[str, str]:
+    """Return the folders that jobs on other nodes need, by what a user calls them."""
     asked = os.path.dirname(configuration.exposures) or "."
     folders = {
         "the folder of this run": os.getcwd(),
         "the project": str(Path(__file__).parent),
         "output_dir": configuration.output_dir,
         "exposures": configuration.exposures if os.path.isdir(configuration.exposures) else asked,
-        "references.folder": configuration.references.folder,
     }
     if configuration.references.source == CRDS:
         folders["CRDS_PATH"] = os.environ.get("CRDS_PATH", os.path.expanduser("~/crds_cache"))
+    else:
+        folders["references.folder"] = configuration.references.folder
     if "NUMBA_CACHE_DIR" in os.environ:
         folders["NUMBA_CACHE_DIR"] = os.environ["NUMBA_CACHE_DIR"]
-    check([_request(job) for job in jobs], folders)
-    _run_again_what_is_forgotten()
+    return folders
 
 
 def _request(job):

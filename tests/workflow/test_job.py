@@ -25,6 +25,7 @@ from .conftest import ROOT
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import detector1
+import onramp_cluster
 import onramp_job
 import onramp_members
 import onramp_picture
@@ -234,6 +235,26 @@ def test_a_delivery_that_fails_leaves_nothing_taken(tmp_path):
     command = ["sh", ROOT / "scripts/deliver.sh", staged, "", "", target]
     assert subprocess.run(command, capture_output=True).returncode == 1
     assert not list((tmp_path / "staged").iterdir())
+
+
+def test_folders_that_other_nodes_need(tmp_path, monkeypatch):
+    monkeypatch.setenv("CRDS_PATH", "/data/crds")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/home/me/kernels")
+    told = {
+        "exposures": str(tmp_path),
+        "output_dir": "/data/out",
+        "references": {"folder": "/refs"},
+    }
+    found = onramp_cluster.folders_of_jobs(configuration.load(told, "x"))
+    assert found["exposures"] == str(tmp_path)
+    assert found["output_dir"] == "/data/out"
+    assert found["references.folder"] == "/refs"
+    assert found["NUMBA_CACHE_DIR"] == "/home/me/kernels"
+    assert "CRDS_PATH" not in found
+    told = {"exposures": f"{tmp_path}/*/x_uncal.fits", "references": {"source": "crds"}}
+    found = onramp_cluster.folders_of_jobs(configuration.load(told, "x"))
+    assert found["CRDS_PATH"] == "/data/crds"
+    assert found["exposures"] == f"{tmp_path}/*"
 
 
 def test_progress(tell, tmp_path, monkeypatch):
