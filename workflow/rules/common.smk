@@ -85,7 +85,9 @@ BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, workflow, found)
 def all_products(wildcards):
     """Return what the run is to leave behind, as few files as stand for it."""
     look = not or_exit(may_write, workflow, RESULTS)
-    for line in drop_incomplete(RESULTS, exposures(), MADE, CONFIGURATION.quicklook, look):
+    for line in drop_incomplete(
+        RESULTS, exposures(), MADE, CONFIGURATION.quicklook, look
+    ):
         print(f"onramp: {line}", file=sys.stderr)
     redraw = "quicklook" in workflow.dag_settings.forcerun
     return list(files_to_ask_for(exposures(), MADE, WANTED_PICTURE, redraw))
