@@ -84,19 +84,16 @@ BATCH_SECONDS = or_exit(asked_seconds, CONFIGURATION, workflow, found)
 
 def all_products(wildcards):
     """Return what the run is to leave behind, as few files as stand for it."""
-    look = not or_exit(may_write, workflow, RESULTS)
-    for line in drop_incomplete(
-        RESULTS, exposures(), MADE, CONFIGURATION.quicklook, look
-    ):
+    look, names = not or_exit(may_write, workflow, RESULTS), exposures()
+    for line in drop_incomplete(RESULTS, names, MADE, CONFIGURATION.quicklook, look):
         print(f"onramp: {line}", file=sys.stderr)
     redraw = "quicklook" in workflow.dag_settings.forcerun
-    return list(files_to_ask_for(exposures(), MADE, WANTED_PICTURE, redraw))
+    return list(files_to_ask_for(names, MADE, WANTED_PICTURE, redraw))
 
 
 def target(wildcards):
     """Return the exposure that a job is for."""
-    if wildcards.exposure not in exposures():
-        sys.exit(
-            f"onramp: {CONFIGURATION.exposures}: no exposure is named '{wildcards.exposure}'"
-        )
-    return exposures()[wildcards.exposure]
+    name = wildcards.exposure
+    if name not in exposures():
+        sys.exit(f"onramp: {CONFIGURATION.exposures}: no exposure is named '{name}'")
+    return exposures()[name]
