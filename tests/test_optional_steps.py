@@ -5,7 +5,6 @@ import pytest
 from astropy.io import fits
 from onramp import Dark, Detector1
 from onramp.errors import InputError, ParameterError, ReferenceFileError
-from onramp.flags import PERSISTENCE
 from onramp.simulate import simulate
 from onramp.simulation import nirspec_optics
 
@@ -150,35 +149,3 @@ def test_autoparam_is_told_and_leaves_other_exposures_alone(exposure, tmp_path, 
     assert "autoparam is not for NRC_TSIMAGE" in caplog.text
     as_given = call(series, {"clean_flicker_noise": {"skip": False}}).rate
     np.testing.assert_array_equal(by_data.sci, as_given.sci)
-
-
-def test_windows_pass_from_one_exposure_to_the_next(exposure, tmp_path):
-    pytest.importorskip("asdf")
-    windows = str(tmp_path / "windows.asdf")
-    step = {"skip": False, "persistence_time": 10_000}
-    first = call(
-        exposure,
-        {"persistence": {**step, "dn_threshold": 1000.0, "save_persistence": windows}},
-        save_calibrated_ramp=True,
-    ).ramp
-    opened = (first.groupdq[-1, -1] & PERSISTENCE) != 0
-    assert 0 < opened.sum() < opened.size
-    for later, holds in ((0.05, True), (0.5, False)):
-        uncal = tmp_path / exposure.uncal.name
-        with fits.open(exposure.uncal) as hdus:
-            hdus["INT_TIMES"].data["int_start_MJD_UTC"] += later
-            hdus.writeto(uncal, overwrite=True)
-        moved = exposure._replace(uncal=uncal)
-        after = {**step, "persistence_array_file": windows}
-        second = call(moved, {"persistence": after}, save_calibrated_ramp=True).ramp
-        still = (second.groupdq[0, 0] & PERSISTENCE) != 0
-        assert still[opened].all() if holds else not still[opened].all()
-
-
-def test_other_files_are_no_windows(exposure, tmp_path):
-    pytest.importorskip("asdf")
-    path = tmp_path / "windows.asdf"
-    path.write_text("nothing")
-    step = {"skip": False, "persistence_time": 10, "persistence_array_file": str(path)}
-    with pytest.raises(InputError, match="no ASDF file"):
-        call(exposure, {"persistence": step})

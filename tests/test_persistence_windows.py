@@ -9,13 +9,14 @@ import pytest
 from astropy.io import fits
 from onramp import Detector1, persistence_windows
 from onramp.errors import InputError, OnrampError
+from onramp.flags import PERSISTENCE
 from onramp.simulate import simulate
 
 
 @pytest.fixture(scope="module")
 def exposure(tmp_path_factory):
     return simulate(
-        "nircam_sub", tmp_path_factory.mktemp("windows"), 8, nx=24, ny=20, nints=2, ngroups=3
+        "nircam_sub", tmp_path_factory.mktemp("windows"), 8, nx=40, ny=48, nints=2, ngroups=5
     )
 
 
@@ -24,6 +25,32 @@ def call(exposure, step, **options):
         exposure.uncal, references=exposure.references["gain"].parent,
         steps={"persistence": {"skip": False, "persistence_time": 10, **step}}, **options,
     )  # fmt: skip
+
+
+def test_windows_pass_from_one_exposure_to_the_next(exposure, tmp_path):
+    windows = str(tmp_path / "windows.asdf")
+    step = {"persistence_time": 10_000}
+    saving = {**step, "dn_threshold": 1000.0, "save_persistence": windows}
+    first = call(exposure, saving, save_calibrated_ramp=True).ramp
+    opened = (first.groupdq[-1, -1] & PERSISTENCE) != 0
+    assert 0 < opened.sum() < opened.size
+    for later, holds in ((0.05, True), (0.5, False)):
+        uncal = tmp_path / exposure.uncal.name
+        with fits.open(exposure.uncal) as hdus:
+            hdus["INT_TIMES"].data["int_start_MJD_UTC"] += later
+            hdus.writeto(uncal, overwrite=True)
+        moved = exposure._replace(uncal=uncal)
+        after = {**step, "persistence_array_file": windows}
+        second = call(moved, after, save_calibrated_ramp=True).ramp
+        still = (second.groupdq[0, 0] & PERSISTENCE) != 0
+        assert still[opened].all() if holds else not still[opened].all()
+
+
+def test_other_files_are_no_windows(exposure, tmp_path):
+    path = tmp_path / "windows.asdf"
+    path.write_text("nothing")
+    with pytest.raises(InputError, match="no ASDF file"):
+        call(exposure, {"persistence_array_file": str(path)})
 
 
 @pytest.mark.parametrize("place", ["nowhere/windows.asdf", "model.asdf"])
