@@ -75,7 +75,7 @@ class _Converter(PolynomialConverter):
     types = ()
 
     def select_tag(self, model, tags, ctx):
-        raise NotImplementedError("these models are not written")
+        raise TypeError("these models are only read")
 
     def from_yaml_tree_transform(self, node, tag, ctx):
         model = _model(node)
