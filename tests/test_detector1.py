@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -108,11 +109,14 @@ def test_files_hold_what_is_returned(exposure, references, tmp_path):
 
 def test_files_alone_hold_the_same(exposure, references, tmp_path):
     result = Detector1.call(exposure.uncal, references=references)
+    before = time.perf_counter()
     statistics = process_exposure(exposure.uncal, tmp_path, parse_steps(None, ""), references, {})
     with fits.open(next(tmp_path.glob("*_rate.fits"))) as hdus:
         for name in SLOPES:
             np.testing.assert_array_equal(hdus[name].data, result.rate.arrays[name])
     assert statistics["jumps"] == result.statistics["jumps"]
+    spent = sum(step["seconds"] for step in statistics["steps"].values())
+    assert 0 < spent < statistics["seconds"] < time.perf_counter() - before
 
 
 def test_without_output_dir_files_go_to_the_current_folder(exposure, references, tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from frame_blocks import by_blocks
+from onramp import superstripe_products
 from onramp.detector1 import process_exposure
 from onramp.errors import InputError, ParameterError, ReferenceFileError
 from onramp.explicit_times import of_stripes
@@ -409,3 +410,12 @@ def test_jobs_are_planned_for_whole_frames(changed):
     with fits.open(files.uncal, mode="update") as hdus:
         hdus[0].header["MSTR_RD2"] = 2
     assert glance(files.uncal).shape == (16, 3, 8, 64)  # the job says what is wrong
+
+
+def test_a_table_of_stripes_without_their_times_is_told(tmp_path):
+    files = simulate("nircam_superstripes", tmp_path, 3, nints=1, ngroups=3, nx=12)
+    with fits.open(files.uncal, mode="update") as hdus:
+        hdus["INT_TIMES"].columns.change_name("int_mid_BJD_TDB", "middle")
+    told = r"\[INT_TIMES\]: has no column int_mid_BJD_TDB"
+    with Exposure(files.uncal) as exposure, pytest.raises(InputError, match=told):
+        superstripe_products.integration_times(exposure)

@@ -1,7 +1,6 @@
 """Persistence of one exposure: when integrations begin, and windows that others left open."""
 
 import logging
-import math
 import os
 from pathlib import Path
 
@@ -59,9 +58,9 @@ class PersistenceWindows:
             times = self._exposure.integration_times("start")
             begin = length = 0.0
             if len(times) < nints:
-                begin, length = (_number(header, keyword) for keyword in ("EXPSTART", "EFFINTTM"))
+                begin, length = (float(header[keyword]) for keyword in ("EXPSTART", "EFFINTTM"))
                 begin = persistence.unix_time(begin)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError):  # missing, or without a value
             raise InputError(
                 f"{self._exposure.path}: INT_TIMES does not say when integrations begin, nor do "
                 "EXPSTART and EFFINTTM; fetch the file again, or skip persistence"
@@ -135,13 +134,6 @@ class PersistenceWindows:
                 "pers_time": self._parameters.persistence_time,
             }
             _write(path, tree)
-
-
-def _number(header, keyword):
-    value = float(header[keyword])
-    if not math.isfinite(value):
-        raise ValueError(keyword)
-    return value
 
 
 def _read(path):
